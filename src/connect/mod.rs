@@ -1,0 +1,3 @@
+//! Connections to the outside world, opened on first use.
+
+pub mod postgres;

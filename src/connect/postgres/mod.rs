@@ -1,0 +1,1 @@
+//! PostgreSQL sessions with the conventions of libpq.

@@ -1,0 +1,14 @@
+//! `runbook` reads a YAML step graph, checks it, resolves it into a plan, shows what the plan would do, and runs it.
+//!
+//! ```text
+//! text ──yaml──▶ Document ──runbook──▶ Runbook ──plan──▶ Plan ──engine──▶ Event … ──▶ Journal, Terminal, NDJSON, Report
+//! ```
+//!
+//! Everything left of the engine is pure: text in, values and diagnostics out, no clock, no environment, no network.
+//! Which module may import which is a table in `tests/it/layers.rs`, and a test that reads the sources enforces it.
+
+pub mod connect;
+pub mod diagnostic;
+pub mod sql;
+pub mod template;
+pub mod yaml;
