@@ -9,6 +9,7 @@
 
 pub mod connect;
 pub mod diagnostic;
+pub mod model;
 pub mod sql;
 pub mod template;
 pub mod yaml;
