@@ -9,6 +9,7 @@
 
 pub mod connect;
 pub mod diagnostic;
+pub mod event;
 pub mod model;
 pub mod sql;
 pub mod template;

@@ -1,0 +1,218 @@
+//! [`RunState`]: the fold of events, and the only state machine.
+//!
+//! A fresh run starts from no events, a report or a resumed run from the journal's. It never reads a clock.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::{Event, EventKind, Item, Place, RunStarted};
+use crate::model::{Effect, Failure, RunOutcome, SkipReason, StepId, StepState};
+
+/// An event that cannot follow the ones before it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("event {seq} is impossible: {what}")]
+pub struct IllegalTransition {
+    /// The number of the event.
+    pub seq: u64,
+    /// Why it cannot be.
+    pub what: String,
+}
+
+/// What is known of a step or a child of one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Where it stands.
+    pub state: StepState,
+    /// The attempts begun.
+    pub attempts: u32,
+    /// When the first attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it became final.
+    pub finished_at: Option<Timestamp>,
+    /// Seconds from the first attempt to the end.
+    pub seconds: f64,
+    /// The bound body of the last attempt.
+    pub input: Value,
+    /// What was there before.
+    pub before: Value,
+    /// What it produced.
+    pub output: Value,
+    /// What went wrong.
+    pub failure: Option<Failure>,
+    /// Warnings.
+    pub warnings: Vec<String>,
+    /// Why it was skipped.
+    pub skipped: Option<SkipReason>,
+    /// What it does to the world, once it started.
+    pub effect: Effect,
+    /// The answer given at its gate, and by whom.
+    pub answer: Option<(Value, String)>,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            state: StepState::Pending,
+            attempts: 0,
+            started_at: None,
+            finished_at: None,
+            seconds: 0.0,
+            input: Value::Null,
+            before: Value::Null,
+            output: Value::Null,
+            failure: None,
+            warnings: Vec::new(),
+            skipped: None,
+            effect: Effect::Read,
+            answer: None,
+        }
+    }
+}
+
+/// Everything the events of a run say.
+#[derive(Debug, Clone, Default)]
+pub struct RunState {
+    /// The first event.
+    pub started: Option<Box<RunStarted>>,
+    /// When it happened.
+    pub started_at: Option<Timestamp>,
+    /// The number of the last durable event.
+    pub seq: u64,
+    /// When the last durable event happened.
+    pub last_at: Option<Timestamp>,
+    /// Steps and children in the order they were first heard of; steps of the plan come first.
+    pub nodes: IndexMap<Place, Node>,
+    /// The lists of `for_each` steps.
+    pub items: IndexMap<StepId, Vec<Item>>,
+    /// The variables computed so far.
+    pub variables: Map<String, Value>,
+    /// How the run ended.
+    pub outcome: Option<RunOutcome>,
+    /// The exit code it ended with.
+    pub exit_code: Option<u8>,
+    /// What `outputs` came to.
+    pub outputs: Map<String, Value>,
+    /// Seconds the run took.
+    pub seconds: f64,
+    /// Why the last leg ended, when the run did not.
+    pub paused: Option<String>,
+}
+
+impl RunState {
+    /// Folds one event in; an illegal one changes nothing.
+    pub fn apply(&mut self, event: &Event) -> Result<(), IllegalTransition> {
+        if !event.kind.is_durable() {
+            return Ok(());
+        }
+        self.check(event).map_err(|what| IllegalTransition { seq: event.seq, what })?;
+        self.seq = event.seq;
+        self.last_at = Some(event.at);
+        match &event.kind {
+            EventKind::RunStarted(started) => self.start(event.at, started),
+            EventKind::VariableComputed { name, value } => {
+                self.variables.insert(name.clone(), value.clone());
+            }
+            EventKind::ItemsListed { step, items } => {
+                self.items.insert(step.clone(), items.clone());
+            }
+            EventKind::StepStarted { at, attempt, effect, input, before } => {
+                let node = self.node(at);
+                node.state = StepState::Running;
+                node.attempts = *attempt;
+                node.started_at.get_or_insert(event.at);
+                node.effect = *effect;
+                node.input = input.clone();
+                node.before = before.clone();
+            }
+            EventKind::AttemptFailed { at, failure, .. } => self.node(at).failure = Some(failure.clone()),
+            EventKind::AnswerGiven { at, answer, by, .. } => {
+                self.node(at).answer = Some((answer.clone(), by.clone()));
+            }
+            EventKind::StepFinished { at, state, output, failure, warnings, seconds } => {
+                let node = self.node(at);
+                node.state = *state;
+                node.finished_at = Some(event.at);
+                node.seconds = *seconds;
+                node.output = output.clone();
+                node.failure.clone_from(failure);
+                node.warnings.clone_from(warnings);
+            }
+            EventKind::StepSkipped { at, reason } => {
+                let node = self.node(at);
+                node.state = StepState::Skipped;
+                node.finished_at = Some(event.at);
+                node.skipped = Some(reason.clone());
+            }
+            EventKind::RunPaused { reason } => self.paused = Some(reason.clone()),
+            EventKind::RunFinished { outcome, exit_code, outputs, seconds } => {
+                self.outcome = Some(*outcome);
+                self.exit_code = Some(*exit_code);
+                self.outputs = outputs.clone();
+                self.seconds = *seconds;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Where a step or a child stands.
+    pub fn state(&self, place: &Place) -> StepState {
+        self.nodes.get(place).map_or(StepState::Pending, |node| node.state)
+    }
+
+    fn node(&mut self, place: &Place) -> &mut Node {
+        self.nodes.entry(place.clone()).or_default()
+    }
+
+    fn start(&mut self, at: Timestamp, started: &RunStarted) {
+        self.started_at = Some(at);
+        for step in &started.steps {
+            self.nodes.insert(Place::step(&step.id), Node { effect: step.effect, ..Node::default() });
+        }
+        self.started = Some(Box::new(started.clone()));
+    }
+
+    fn check(&self, event: &Event) -> Result<(), String> {
+        if event.seq != self.seq + 1 {
+            return Err(format!("it should be number {}", self.seq + 1));
+        }
+        match (&event.kind, self.started.is_some()) {
+            (EventKind::RunStarted(_), true) => return Err("the run has begun already".to_owned()),
+            (EventKind::RunStarted(_), false) => return Ok(()),
+            (_, false) => return Err("the run has not begun".to_owned()),
+            (_, true) => {}
+        }
+        if self.outcome.is_some() {
+            return Err("the run has finished".to_owned());
+        }
+        match &event.kind {
+            EventKind::StepStarted { at, .. } => {
+                self.expect(at, &[StepState::Pending, StepState::Running], "started")
+            }
+            EventKind::StepTraced { at, .. } | EventKind::AttemptFailed { at, .. } => {
+                self.expect(at, &[StepState::Running], "worked on")
+            }
+            EventKind::AnswerGiven { at, .. } => {
+                self.expect(at, &[StepState::Pending, StepState::Running], "answered")
+            }
+            EventKind::StepFinished { at, state, .. } if !state.is_final() => {
+                Err(format!("`{at}` cannot end {}", state.as_str()))
+            }
+            EventKind::StepFinished { at, .. } => {
+                self.expect(at, &[StepState::Pending, StepState::Running], "finished")
+            }
+            EventKind::StepSkipped { at, .. } => self.expect(at, &[StepState::Pending], "skipped"),
+            _ => Ok(()),
+        }
+    }
+
+    fn expect(&self, place: &Place, allowed: &[StepState], verb: &str) -> Result<(), String> {
+        let state = self.state(place);
+        if allowed.contains(&state) {
+            return Ok(());
+        }
+        Err(format!("`{place}` is {} and cannot be {verb}", state.as_str()))
+    }
+}
