@@ -5,6 +5,7 @@
 
 use super::Node;
 use crate::diagnostic::{SourceId, Span};
+use std::sync::Arc;
 
 /// The number of a value in [`Document::nodes`].
 pub(super) type NodeId = u32;
@@ -17,7 +18,7 @@ pub struct Document {
     skipped: usize,
     /// Bytes of the file; `text` may be one line break longer.
     length: usize,
-    text: String,
+    text: Arc<str>,
     /// Scalars that read differently from how they are written, one after the other.
     decoded: String,
     pub(super) nodes: Vec<Stored>,
@@ -102,7 +103,7 @@ impl Document {
             source,
             skipped: text.len() - body.len(),
             length: text.len(),
-            text: owned,
+            text: owned.into(),
             decoded: String::new(),
             nodes: Vec::new(),
             entries: Vec::new(),
@@ -118,6 +119,11 @@ impl Document {
     /// The text that is parsed: without a byte-order mark, with a line break at its end.
     pub(super) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The same, to read while the document is being filled.
+    pub(super) fn shared_text(&self) -> Arc<str> {
+        Arc::clone(&self.text)
     }
 
     /// A range of [`Document::text`] as a place in the file, moved outwards to whole characters.

@@ -10,6 +10,9 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use granit_parser::{Event, Parser, ScalarStyle, Span as EventSpan};
 use std::collections::HashMap;
 
+/// A range of positions in the text.
+type Bytes = std::ops::Range<usize>;
+
 /// What the events said.
 pub(super) struct Index {
     pub(super) document: Document,
@@ -22,7 +25,7 @@ pub(super) struct Unusable;
 
 /// Reads the text of `document` as events.
 pub(super) fn build(document: Document, limits: &Limits, out: &mut Diagnostics) -> Result<Index, Unusable> {
-    let text = document.text().to_owned();
+    let text = document.shared_text();
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
         // One more than ours, so that our own count speaks first.
@@ -138,13 +141,7 @@ impl<'a> Builder<'a> {
         Ok(Index { document: self.document, merging: self.merging })
     }
 
-    fn scalar(
-        &mut self,
-        text: &str,
-        style: ScalarStyle,
-        anchor: usize,
-        at: std::ops::Range<usize>,
-    ) -> Result<(), Unusable> {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, at: Bytes) -> Result<(), Unusable> {
         let style = match style {
             ScalarStyle::Plain => Style::Plain,
             ScalarStyle::SingleQuoted => Style::SingleQuoted,
@@ -152,13 +149,23 @@ impl<'a> Builder<'a> {
             ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
         };
         // An absent value is reported as `~` without a single byte.
-        let text = if style == Style::Plain && at.is_empty() { "" } else { text };
+        let absent = style == Style::Plain && at.is_empty();
+        let text = if absent { "" } else { text };
+        let at = if absent { self.after_colon(at.start) } else { at };
         let end = self.trimmed(at.start, at.end);
         self.last_end = end;
         let kept = self.document.keep(text, at.start, end, style);
         let node = self.push(at.start, end, Value::Unread, kept, style);
         self.remember(anchor, node, Some((1, 0)));
         self.attach(node, 1, 0)
+    }
+
+    /// The place of an absent value: behind its key and the colon.
+    fn after_colon(&self, start: usize) -> Bytes {
+        let has_key = self.open.last().is_some_and(|open| open.key.is_some());
+        let colon = has_key && self.document.text().as_bytes().get(start) == Some(&b':');
+        let place = start + usize::from(colon);
+        place..place
     }
 
     fn start(
@@ -216,7 +223,7 @@ impl<'a> Builder<'a> {
         key.is_some_and(|key| self.document.text_of(key) == "<<")
     }
 
-    fn alias(&mut self, anchor: usize, at: std::ops::Range<usize>) -> Result<(), Unusable> {
+    fn alias(&mut self, anchor: usize, at: Bytes) -> Result<(), Unusable> {
         let Some(anchored) = self.anchors.get(&anchor).copied() else { return Ok(()) };
         let Some((size, height)) = anchored.measure else {
             let problem =
@@ -235,7 +242,7 @@ impl<'a> Builder<'a> {
         self.attach(anchored.node, size, height)
     }
 
-    fn unresolved(&mut self, name: &str, at: std::ops::Range<usize>) {
+    fn unresolved(&mut self, name: &str, at: Bytes) {
         self.out.push(
             Diagnostic::error(Code::YAML_ALIAS, format!("no anchor `&{name}` comes before this alias"))
                 .at(self.document.span(at.start, at.end), "")

@@ -13,7 +13,7 @@ use std::fmt;
 
 /// Gives every scalar of the document its value. Returns whether the document can be used further.
 pub(super) fn read(document: &mut Document, out: &mut Diagnostics) -> bool {
-    let text = document.text().to_owned();
+    let text = document.shared_text();
     let root = document.root;
     let mut reader = Reader { document, out, conflict: None };
     let result =
@@ -95,12 +95,16 @@ impl Reader<'_> {
 
     /// An integer beyond 64 bits; its value is never used, because the document has an error.
     fn huge<E: serde::de::Error>(&mut self, node: NodeId) -> Result<(), E> {
-        if self.document.stored(node).value == Value::Unread {
-            self.document.nodes[node as usize].value = Value::Large(u64::MAX);
-            let problem = scalar::Risk::OutOfRange;
-            self.out.push(problem.diagnostic(self.document.text_of(node), self.document.span_of(node)));
+        match self.document.stored(node).value {
+            Value::Large(u64::MAX) => Ok(()),
+            Value::Unread => {
+                self.document.nodes[node as usize].value = Value::Large(u64::MAX);
+                let (text, span) = (self.document.text_of(node), self.document.span_of(node));
+                self.out.push(scalar::Risk::OutOfRange.diagnostic(text, span));
+                Ok(())
+            }
+            _ => Err(self.conflict(node)),
         }
-        Ok(())
     }
 
     fn range<E: serde::de::Error>(&mut self, node: NodeId, is_map: bool) -> Result<Range, E> {

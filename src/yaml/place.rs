@@ -66,7 +66,7 @@ impl<'s> Places<'s> {
             let start = self.position();
             match self.characters.peek().map(|(_, character)| *character) {
                 Some('\\') if self.style == Style::DoubleQuoted => {
-                    if let Some(place) = self.escape(start)? {
+                    if let Some(place) = self.escape(start) {
                         return Some(place);
                     }
                 }
@@ -87,25 +87,16 @@ impl<'s> Places<'s> {
         }
     }
 
-    /// One escape; `Some(None)` for an escaped line break, which stands for nothing.
-    fn escape(&mut self, start: usize) -> Option<Option<Range<usize>>> {
-        let length = match self.source.get(start + 1..)?.chars().next()? {
-            'x' => 4,
-            // A surrogate pair is one character; following it is not worth the code.
-            'u' if self
-                .source
-                .get(start + 2..start + 3)
-                .is_some_and(|digit| digit.eq_ignore_ascii_case("d")) =>
-            {
-                return None;
-            }
-            'u' => 6,
-            'U' => 10,
+    /// The place of one escape; `None` for an escaped line break, which stands for nothing.
+    fn escape(&mut self, start: usize) -> Option<Range<usize>> {
+        let code = self.source.as_bytes().get(start + 1).copied();
+        self.skip(match code {
+            Some(b'x') => 4,
+            Some(b'u') => 6,
+            Some(b'U') => 10,
             _ => 2,
-        };
-        let line_break = matches!(self.source.as_bytes().get(start + 1), Some(b'\n' | b'\r'));
-        self.skip(length);
-        Some((!line_break).then(|| start..self.position()))
+        });
+        (!matches!(code, Some(b'\n' | b'\r'))).then(|| start..self.position())
     }
 
     fn skip(&mut self, count: usize) {

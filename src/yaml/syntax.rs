@@ -54,7 +54,7 @@ fn message(kind: &ErrorKind) -> &'static str {
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
         | ErrorKind::TabInPlainScalar => "a tab where only spaces may stand",
-        ErrorKind::MappingValueNotAllowed => "a `:` where no key can be",
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => "a `:` where no key can be",
         ErrorKind::ExpectedBlockMappingKey => "expected a key",
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => "expected a `:` after this key",
         ErrorKind::ExpectedBlockSequenceEntry => "expected a `-`",
@@ -130,6 +130,11 @@ fn help_from_line(line: &str, kind: &ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::MappingValueNotAllowed => {
             Some("Quote the text if `: ` is part of it, or fix the indentation.")
+        }
+        ErrorKind::InvalidColonPlacement
+        | ErrorKind::ExpectedFlowMappingSeparator
+        | ErrorKind::ExpectedFlowSequenceSeparator => {
+            Some("Close the bracket above, or quote text that contains `: ` or a bracket.")
         }
         ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::ExpectedBlockSequenceEntry
