@@ -89,7 +89,6 @@ fn continues(tokens: &[Token], at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::sql::testing::pieces;
 
     #[track_caller]

@@ -39,11 +39,6 @@ pub(super) fn says(node: &Node, keyword: Kind) -> bool {
         .any(|element| matches!(element, SyntaxElement::Token(token) if token.kind() == keyword))
 }
 
-/// Whether the key word is anywhere below the node.
-pub(super) fn mentions(node: &Node, keyword: Kind) -> bool {
-    tokens(node).any(|token| token.kind() == keyword)
-}
-
 /// Whether a node of the kind is the node itself or anywhere below it.
 pub(super) fn contains(node: &Node, kind: Kind) -> bool {
     node.descendants().any(|below| below.kind() == kind)
