@@ -10,6 +10,7 @@
 pub mod connect;
 pub mod diagnostic;
 pub mod event;
+pub mod journal;
 pub mod model;
 pub mod sql;
 pub mod template;
