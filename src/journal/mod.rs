@@ -20,6 +20,8 @@ mod writer;
 
 #[cfg(test)]
 mod scripted;
+#[cfg(test)]
+mod tests;
 
 pub use error::JournalError;
 pub use reader::{History, Verdict};

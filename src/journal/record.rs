@@ -21,6 +21,8 @@ use crate::event::{Event, VERSION};
 const KEY: &[u8] = b",\"hash\":\"";
 const END: &[u8] = b"\"}";
 const DIGITS: usize = 64;
+/// `serde_json` reads 127 levels and writes any number: what is written must be readable.
+const DEEPEST: usize = 120;
 
 /// A SHA-256 in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,11 +77,19 @@ struct Envelope {
 }
 
 /// Appends the event's line to `buffer`, newline included, and gives its hash; a failure adds nothing.
-pub(super) fn encode(event: &Event, previous: &Hash, buffer: &mut Vec<u8>) -> serde_json::Result<Hash> {
+pub(super) fn encode(event: &Event, previous: &Hash, buffer: &mut Vec<u8>) -> Result<Hash, String> {
     let start = buffer.len();
-    if let Err(error) = serde_json::to_writer(&mut *buffer, &Line { v: VERSION, event }) {
+    let written = serde_json::to_writer(&mut *buffer, &Line { v: VERSION, event });
+    let problem = match written {
+        Err(error) => Some(error.to_string()),
+        Ok(()) if depth(&buffer[start..]) > DEEPEST => {
+            Some(format!("a value in it is nested over {DEEPEST} deep"))
+        }
+        Ok(()) => None,
+    };
+    if let Some(problem) = problem {
         buffer.truncate(start);
-        return Err(error);
+        return Err(problem);
     }
     buffer.pop();
     let hash = Hash::of(previous, &buffer[start..]);
@@ -87,6 +97,25 @@ pub(super) fn encode(event: &Event, previous: &Hash, buffer: &mut Vec<u8>) -> se
         buffer.extend_from_slice(part);
     }
     Ok(hash)
+}
+
+/// How deep the objects and arrays of a JSON text are nested.
+fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// The hash a line claims for itself, unverified, and the bytes it covers.
@@ -155,6 +184,21 @@ mod tests {
         assert_eq!(value["hash"], hash.as_str());
         let line = line.strip_suffix(b"\n").unwrap();
         assert_eq!(decode(line, &Hash::GENESIS), Ok((paused, hash)));
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_not_written() {
+        let nested =
+            |levels| (0..levels).fold(serde_json::json!("]\\\"["), |inner, _| serde_json::json!([inner]));
+        let check = |levels, fits: bool| {
+            let deep = event(1, EventKind::VariableComputed { name: "v".to_owned(), value: nested(levels) });
+            let mut line = Vec::new();
+            assert_eq!(encode(&deep, &Hash::GENESIS, &mut line).is_ok(), fits, "{levels}");
+            assert_eq!(line.pop().is_some_and(|_| decode(&line, &Hash::GENESIS).unwrap().0 == deep), fits);
+        };
+        check(DEEPEST - 1, true);
+        check(DEEPEST, false);
+        check(1000, false);
     }
 
     #[test]

@@ -122,8 +122,7 @@ impl Writer {
         if event.seq != self.seq + 1 {
             return Err(unfit(format!("the next one is number {}", self.seq + 1)));
         }
-        let hash =
-            record::encode(event, &self.hash, &mut self.buffer).map_err(|error| unfit(error.to_string()))?;
+        let hash = record::encode(event, &self.hash, &mut self.buffer).map_err(unfit)?;
         self.hash = hash;
         self.seq = event.seq;
         Ok(())
