@@ -111,11 +111,7 @@ struct Closing {
 pub(super) fn summarise(directory: &Path, run: RunId) -> RunSummary {
     // The lock first: a writer that finishes in between leaves a finished run, which is the truth by then.
     let locked = is_locked(directory);
-    let (opening, closing) = match look(directory) {
-        Ok(Some((opening, closing))) => (opening, Ok(Some(closing))),
-        Ok(None) => (Opening::default(), Ok(None)),
-        Err((opening, problem)) => (opening, Err(problem)),
-    };
+    let (opening, closing) = look(directory);
     let state = status(closing.as_ref().map(Option::as_ref), locked);
     let problem = closing.as_ref().err().cloned();
     let closing = closing.ok().flatten();
@@ -146,23 +142,23 @@ fn status(closing: Result<Option<&Closing>, &String>, locked: bool) -> RunStatus
     }
 }
 
-type Look = Result<Option<(Opening, Closing)>, (Opening, String)>;
-
-fn look(directory: &Path) -> Look {
-    let nothing = |problem: String| (Opening::default(), problem);
-    let head = head::read(directory).map_err(|error| nothing(error.to_string()))?;
-    let lines = tail::first_and_last(&directory.join(JOURNAL))
-        .map_err(|error| nothing(format!("cannot read `{JOURNAL}`: {error}")))?;
-    let Some((first, last)) = lines else {
-        return match head {
-            Head::At(seq @ 1.., _) => Err(nothing(format!("it is empty, and {seq} lines were on disk once"))),
-            _ => Ok(None),
-        };
-    };
-    let opening = serde_json::from_slice(&first).unwrap_or_default();
-    match inspect(&first, &last, &head) {
-        Ok(closing) => Ok(Some((opening, closing))),
-        Err(problem) => Err((opening, problem)),
+/// What the ends of a journal say; the opening is told even of a damaged one.
+fn look(directory: &Path) -> (Opening, Result<Option<Closing>, String>) {
+    let ends = head::read(directory).map_err(|error| error.to_string()).and_then(|head| {
+        let lines = tail::first_and_last(&directory.join(JOURNAL))
+            .map_err(|error| format!("cannot read `{JOURNAL}`: {error}"))?;
+        Ok((head, lines))
+    });
+    match ends {
+        Err(problem) => (Opening::default(), Err(problem)),
+        Ok((Head::At(seq @ 1.., _), None)) => {
+            (Opening::default(), Err(format!("it is empty, and lines up to {seq} were on disk once")))
+        }
+        Ok((_, None)) => (Opening::default(), Ok(None)),
+        Ok((head, Some((first, last)))) => {
+            let opening = serde_json::from_slice(&first).unwrap_or_default();
+            (opening, inspect(&first, &last, &head).map(Some))
+        }
     }
 }
 

@@ -37,7 +37,7 @@ impl Bench {
 
     fn write(&self, events: &[Event]) {
         let mut writer = self.store.create(&events[0].run).unwrap();
-        events.iter().for_each(|event| writer.append(event).unwrap());
+        write(&mut writer, events);
     }
 
     fn path(&self, file: &str) -> std::path::PathBuf {
@@ -62,6 +62,17 @@ impl Bench {
     fn state(&self) -> &'static str {
         self.store.list().unwrap()[0].state.as_str()
     }
+}
+
+fn write(writer: &mut Writer, events: &[Event]) {
+    for event in events {
+        writer.append(event).unwrap();
+    }
+}
+
+/// How many whole lines there are.
+fn lines(bytes: &[u8]) -> usize {
+    bytes.split(|&byte| byte == b'\n').count() - 1
 }
 
 #[test]
@@ -96,17 +107,14 @@ fn a_run_has_one_writer() {
 fn reads_wait_in_memory_and_effects_are_on_disk_before_they_begin() {
     let bench = Bench::new();
     let mut writer = bench.store.create(&run()).unwrap();
-    let mut lines = Vec::new();
+    let mut seen = Vec::new();
     for event in short() {
         writer.append(&event).unwrap();
         let head: Value = serde_json::from_slice(&fs::read(bench.path(HEAD)).unwrap()).unwrap();
-        lines.push((
-            bench.bytes().iter().filter(|&&byte| byte == b'\n').count(),
-            head["seq"].as_u64().unwrap(),
-        ));
+        seen.push((lines(&bench.bytes()), head["seq"].as_u64().unwrap()));
     }
     // Lines in the file and lines vouched for, after: start, read, its end, effect, its end, the end.
-    assert_eq!(lines, [(1, 0), (1, 0), (1, 0), (4, 4), (5, 4), (6, 6)]);
+    assert_eq!(seen, [(1, 0), (1, 0), (1, 0), (4, 4), (5, 4), (6, 6)]);
 }
 
 #[test]
@@ -146,7 +154,7 @@ fn a_run_goes_on_where_it_was_torn() {
     assert!(bench.history().torn);
     let (mut writer, history) = bench.store.resume(&run()).unwrap();
     assert_eq!((history.events.len(), history.torn), (4, true));
-    short()[4..].iter().for_each(|event| writer.append(event).unwrap());
+    write(&mut writer, &short()[4..]);
     drop(writer);
     assert_eq!(bench.history(), History { events: short(), torn: false, verdict: Verdict::Ok });
 }
@@ -223,13 +231,13 @@ fn a_journal_cut_anywhere_is_a_prefix_and_never_less_than_was_synced() {
         vouch(&bench, head);
         for length in 0..=good.len() {
             fs::write(bench.path(JOURNAL), &good[..length]).unwrap();
-            let lines = good[..length].iter().filter(|&&byte| byte == b'\n').count();
+            let whole_lines = lines(&good[..length]);
             let whole = length == 0 || good[length - 1] == b'\n';
             let history = bench.history();
-            assert_eq!(history.events, short()[..lines]);
+            assert_eq!(history.events, short()[..whole_lines]);
             assert_eq!(
                 (history.torn, history.verdict == Verdict::Ok),
-                (!whole, lines >= head),
+                (!whole, whole_lines >= head),
                 "{length} {head}"
             );
         }
@@ -509,7 +517,7 @@ proptest! {
         for leg in events.chunks(events.len().div_ceil(legs)) {
             let (mut writer, history) = bench.store.resume(&run()).unwrap();
             prop_assert_eq!(history.verdict, Verdict::Ok);
-            leg.iter().for_each(|event| writer.append(event).unwrap());
+            write(&mut writer, leg);
         }
         prop_assert_eq!(bench.history(), History { events, torn: false, verdict: Verdict::Ok });
     }

@@ -74,21 +74,15 @@ fn steps(started: &RunStarted, state: &RunState) -> Vec<StepReport> {
     let mut steps: IndexMap<&StepId, StepReport> = IndexMap::new();
     for (place, node) in &state.nodes {
         let plan = pinned.get(&place.step).copied();
-        let parent = steps.entry(&place.step);
-        match &place.key {
-            // A step can be heard of after its children, so it takes them over.
-            None => {
-                let children = parent.or_insert_with(|| step(place, &Node::default(), plan));
-                *children = StepReport {
-                    children: std::mem::take(&mut children.children),
-                    ..step(place, node, plan)
-                };
-            }
-            Some(_) => {
-                let parent =
-                    parent.or_insert_with(|| step(&Place::step(&place.step), &Node::default(), plan));
-                parent.children.push(step(place, node, plan));
-            }
+        let entry = steps
+            .entry(&place.step)
+            .or_insert_with(|| step(&Place::step(&place.step), &Node::default(), plan));
+        if place.key.is_some() {
+            entry.children.push(step(place, node, plan));
+        } else {
+            // A step can be heard of after its children, so it keeps them.
+            let children = std::mem::take(&mut entry.children);
+            *entry = StepReport { children, ..step(place, node, plan) };
         }
     }
     steps.into_values().collect()

@@ -84,16 +84,14 @@ fn affected(fields: &Map<String, Value>) -> Option<String> {
 ///
 /// The text is at most `width` wide and ends in no line break; lists and rows end after `max_rows`.
 pub fn shown(output: &Value, width: usize, max_rows: usize) -> Option<String> {
-    match output.get("shown") {
-        Some(value) => Some(any(value, width, max_rows)),
-        None => {
-            let rows = output.get("rows")?.as_array()?;
-            let names = output.get("columns").and_then(Value::as_array);
-            let columns: Vec<String> = names.into_iter().flatten().map(cell).collect();
-            let columns = if columns.is_empty() { keys(rows) } else { columns };
-            (!columns.is_empty()).then(|| objects(&columns, rows, width, max_rows))
-        }
+    if let Some(value) = output.get("shown") {
+        return Some(any(value, width, max_rows));
     }
+    let rows = output.get("rows")?.as_array()?;
+    let names = output.get("columns").and_then(Value::as_array);
+    let columns: Vec<String> = names.into_iter().flatten().map(cell).collect();
+    let columns = if columns.is_empty() { keys(rows) } else { columns };
+    (!columns.is_empty()).then(|| objects(&columns, rows, width, max_rows))
 }
 
 fn any(value: &Value, width: usize, max_rows: usize) -> String {
