@@ -10,7 +10,9 @@
 pub mod connect;
 pub mod diagnostic;
 pub mod event;
+pub mod journal;
 pub mod model;
+pub mod report;
 pub mod sql;
 pub mod template;
 pub mod yaml;
