@@ -1,7 +1,6 @@
 //! A real server: started, filled, looked at through psql, stopped.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout};
