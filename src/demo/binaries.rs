@@ -25,6 +25,11 @@ pub struct ServerBinaries {
 }
 
 impl ServerBinaries {
+    /// The major version, such as 15.
+    pub fn major(&self) -> u32 {
+        major_in(&self.version).unwrap_or_default()
+    }
+
     /// Whether the extension is installed beside the server.
     pub fn has_extension(&self, name: &str) -> bool {
         self.share.join("extension").join(format!("{name}.control")).is_file()

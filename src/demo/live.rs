@@ -21,7 +21,8 @@ const FLOOD: usize = 26;
 /// The sessions to open in database [`super::DATABASE`], in this order, and to keep open.
 ///
 /// A session that holds must be seen waiting (a tenth of a second) before the next is opened: the lock queue is built in
-/// order. Closing all of them ends the problems.
+/// order. Closing all of them ends the problems within a second or two; before PostgreSQL 14 only once those that hold
+/// are cancelled as well, since the server does not notice that nobody waits for their answer any more.
 pub fn live_sessions() -> Vec<LiveSession> {
     let mut sessions = vec![
         session(

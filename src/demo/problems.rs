@@ -47,7 +47,7 @@ pub struct Threshold {
 
 /// The thresholds for the demo, whose tables are megabytes and whose sessions are seconds old.
 pub const THRESHOLDS: [Threshold; 6] = [
-    threshold("table-sizes", "max_bytes", "2MB"),
+    threshold("table-sizes", "max_bytes", "6MB"),
     threshold("index-usage", "min_bytes", "64kB"),
     threshold("long-running-queries", "min_age", "2s"),
     threshold("long-running-queries", "max_idle", "2s"),

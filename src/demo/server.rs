@@ -185,6 +185,10 @@ fn settings(binaries: &ServerBinaries, socket: &Path) -> Vec<String> {
         "full_page_writes=off".to_owned(),
         "max_wal_size=1GB".to_owned(),
     ];
+    if binaries.major() >= 14 {
+        // A statement ends soon after its session was closed by us, not only when it is done.
+        settings.push("client_connection_check_interval=1s".to_owned());
+    }
     if binaries.has_extension("pg_stat_statements") {
         settings.push("shared_preload_libraries=pg_stat_statements".to_owned());
         // The workload runs in a loop inside one statement, and each of its queries is to be counted.

@@ -48,6 +48,15 @@ fn owner(about: &'static str, sql: impl Into<String>) -> SetupStatement {
     SetupStatement { database: DATABASE, role: OWNER, sql: sql.into(), expect_error: None, about }
 }
 
+/// Makes the server count what this session did so far, so that a VACUUM that follows is not overtaken by older numbers.
+fn flush_counters(about: &'static str) -> SetupStatement {
+    let sql = "DO $$ BEGIN
+       IF current_setting('server_version_num')::int >= 150000
+       THEN PERFORM pg_stat_force_next_flush(); ELSE PERFORM pg_sleep(0.7); END IF;
+     END $$";
+    owner(about, sql)
+}
+
 fn superuser(database: &'static str, about: &'static str, sql: impl Into<String>) -> SetupStatement {
     SetupStatement { database, role: SUPERUSER, sql: sql.into(), expect_error: None, about }
 }

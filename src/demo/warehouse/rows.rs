@@ -1,6 +1,6 @@
 //! Rows, and the queries that give the usage counters something to count.
 
-use super::{SetupStatement, owner};
+use super::{SetupStatement, flush_counters, owner};
 
 const ROWS: &str = "loading rows";
 
@@ -37,8 +37,9 @@ pub(super) fn rows(scale: f64) -> Vec<SetupStatement> {
     let mut sql = goods(&counts);
     sql.extend(trade(&counts));
     sql.extend(history(&counts));
-    sql.push("VACUUM ANALYZE".to_owned());
-    sql.into_iter().map(|sql| owner(ROWS, sql)).collect()
+    let mut statements: Vec<_> = sql.into_iter().map(|sql| owner(ROWS, sql)).collect();
+    statements.extend([flush_counters(ROWS), owner(ROWS, "VACUUM ANALYZE")]);
+    statements
 }
 
 fn goods(counts: &Counts) -> Vec<String> {
