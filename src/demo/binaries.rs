@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn versions_are_read_and_old_ones_refused() {
         let check = |answer: &str, expected: Option<&str>| {
-            assert_eq!(version_of(answer).as_deref(), expected, "{answer}")
+            assert_eq!(version_of(answer).as_deref(), expected, "{answer}");
         };
         check("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", Some("15.18"));
         check("postgres (PostgreSQL) 19beta1", Some("19beta1"));

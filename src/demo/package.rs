@@ -101,7 +101,7 @@ async fn pack(
     let mut command = process::command(npm, environment);
     command.args(["pack", "--silent", "--ignore-scripts", "--pack-destination"]).arg(into);
     command.arg(format!("{}@{VERSION}", package.name)).current_dir(into);
-    process::output(command, Duration::from_secs(300)).await?;
+    process::output(command, Duration::from_mins(5)).await?;
     let files = fs::read_dir(into).map_err(DemoError::file("read", into))?.flatten();
     let archive = files.map(|file| file.path()).find(|file| file.extension().is_some_and(|end| end == "tgz"));
     archive.ok_or_else(|| DemoError::Program {
@@ -127,11 +127,11 @@ async fn unpack(archive: &Path, part: &Path, environment: &ProcessEnvironment) -
     let mut tar = process::command(Path::new("tar"), environment);
     tar.args(["-x", "-z", "--no-same-owner", "--strip-components=2", "-f"]).arg(archive).arg("-C").arg(&tree);
     tar.arg("package/native");
-    process::output(tar, Duration::from_secs(120)).await?;
+    process::output(tar, Duration::from_mins(2)).await?;
     // A strict umask of root would close the folders to the account that runs the server.
     let mut chmod = process::command(Path::new("chmod"), environment);
     chmod.args(["-R", "a+rX"]).arg(&tree);
-    process::output(chmod, Duration::from_secs(60)).await?;
+    process::output(chmod, Duration::from_mins(1)).await?;
     link(&tree)?;
     Ok(tree)
 }

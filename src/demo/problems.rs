@@ -70,3 +70,25 @@ const fn shown_by(number: u8, title: &'static str, extension: &'static str) -> P
 const fn threshold(runbook: &'static str, parameter: &'static str, value: &'static str) -> Threshold {
     Threshold { runbook, parameter, value }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_name_parameters_of_shipped_runbooks() {
+        for Threshold { runbook, parameter, .. } in THRESHOLDS {
+            let path = format!("{}/runbooks/{runbook}.yaml", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path).unwrap();
+            assert!(
+                text.contains(&format!("\n  {parameter}: {{ type:")),
+                "{runbook} has no parameter {parameter}"
+            );
+        }
+    }
+
+    #[test]
+    fn problems_are_numbered_in_order() {
+        assert!(PROBLEMS.iter().map(|problem| problem.number).eq(1..=17));
+    }
+}

@@ -170,3 +170,17 @@ const LIVE: &[(&str, &[&str])] = &[
         &["t"], // 13
     ),
 ];
+
+#[tokio::test]
+async fn a_closed_session_ends_what_it_waited_for() {
+    let server = start().await;
+    let mut psql = Psql::open(&server.dsn(&server.superuser, "postgres"));
+    let mut sleeper = Psql::open(&server.dsn(&server.superuser, "postgres"));
+    sleeper.send("SELECT pg_sleep(600)").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    check(&mut psql, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", &["1"]).await;
+    drop(sleeper);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    check(&mut psql, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", &["0"]).await;
+    server.stop().await.unwrap();
+}
