@@ -8,6 +8,7 @@
 //! Which module may import which is a table in `tests/it/layers.rs`, and a test that reads the sources enforces it.
 
 pub mod connect;
+pub mod demo;
 pub mod diagnostic;
 pub mod event;
 pub mod journal;
