@@ -11,6 +11,8 @@ pub mod connect;
 pub mod diagnostic;
 pub mod event;
 pub mod model;
+pub mod report;
 pub mod sql;
 pub mod template;
+pub mod ui;
 pub mod yaml;

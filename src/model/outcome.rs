@@ -95,7 +95,9 @@ impl SkipReason {
             Self::When { expression } => format!("`when: {expression}` is false"),
             Self::Excluded { reason: Some(reason) } => format!("excluded: {reason}"),
             Self::Excluded { reason: None } => "excluded".to_owned(),
-            Self::ConnectionAbsent { connection } => format!("the environment has no connection `{connection}`"),
+            Self::ConnectionAbsent { connection } => {
+                format!("the environment has no connection `{connection}`")
+            }
             Self::Ended { by, message } => format!("`{by}` ended the run: {message}"),
             Self::Group { group, reason } => format!("group `{group}`: {}", reason.describe()),
         }
