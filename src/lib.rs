@@ -16,4 +16,5 @@ pub mod model;
 pub mod report;
 pub mod sql;
 pub mod template;
+pub mod ui;
 pub mod yaml;

@@ -89,10 +89,33 @@ impl Redactor {
         self.forms.read().is_ok_and(|forms| forms.iter().any(|form| text.contains(form.as_str())))
     }
 
+    /// How many bytes of the text can be redacted and written now without cutting a secret in two: what follows
+    /// them may be the beginning of a secret whose end is still to come.
+    pub fn safe_prefix(&self, text: &str) -> usize {
+        let Ok(forms) = self.forms.read() else { return text.len() };
+        let mut cut = text.len();
+        for form in forms.iter() {
+            // An inner border of a character is no place to cut, and an empty rest begins nothing.
+            let earliest = text.len().saturating_sub(form.len().saturating_sub(1));
+            let begins = |&at: &usize| text.is_char_boundary(at) && form.starts_with(&text[at..]);
+            cut = (earliest..text.len()).find(begins).unwrap_or(cut).min(cut);
+        }
+        // A cut inside a complete secret moves to its beginning, which may lie inside another one.
+        while let Some(start) = forms.iter().find_map(|form| straddling(text, form, cut)) {
+            cut = start;
+        }
+        cut
+    }
+
     /// The length in bytes of the longest form: how much a streaming writer must hold back at a chunk's end.
     pub fn longest(&self) -> usize {
         self.forms.read().map_or(0, |forms| forms.first().map_or(0, String::len))
     }
+}
+
+/// Where the form stands in the text such that `cut` would divide it.
+fn straddling(text: &str, form: &str, cut: usize) -> Option<usize> {
+    text.match_indices(form).map(|(start, _)| start).find(|&start| start < cut && cut < start + form.len())
 }
 
 fn percent_encode(text: &str) -> String {
@@ -121,5 +144,18 @@ mod tests {
             assert_eq!(redactor.redact(&format!("<{form}>")), "<«secret»>");
         }
         assert_eq!(format!("{:?}", Secret::new("x")), "«secret»");
+    }
+
+    #[test]
+    fn a_safe_prefix_never_cuts_a_secret_in_two() {
+        let redactor = Redactor::new();
+        assert_eq!(redactor.safe_prefix("anything"), 8);
+        redactor.learn("hunter2");
+        redactor.learn("r2d2");
+        for (text, safe) in
+            [("a hun", 2), ("a hunter2", 2), ("a hunter2d", 10), ("a hunter2 b", 11), ("é", 2), ("", 0)]
+        {
+            assert_eq!(redactor.safe_prefix(text), safe, "{text}");
+        }
     }
 }

@@ -1,0 +1,24 @@
+//! Words, colours, progress: everything a person sees of a run, and the stream of JSON lines.
+//!
+//! Data goes to stdout, everything else to stderr, all of it through [`Out`], which masks secrets. Nothing is told by
+//! colour alone. This module must not decide anything about a run.
+
+mod diagnostic;
+mod ndjson;
+mod out;
+
+mod result;
+mod style;
+mod terminal;
+mod text;
+mod words;
+
+pub use diagnostic::{render, summary, to_json};
+pub use ndjson::Ndjson;
+pub use out::{Closed, Out};
+
+pub use result::few_words;
+pub use style::{ColorChoice, Mark, Style, Tone};
+pub use terminal::{Screen, Terminal};
+pub use text::{clean, fit, one_line, wrap};
+pub use words::{bytes, count, duration};
