@@ -115,7 +115,9 @@ mod tests {
     fn every_form_of_a_secret_is_masked() {
         let redactor = Redactor::new();
         redactor.learn("p'a\"ss wörd");
-        for form in ["p'a\"ss wörd", "cCdhInNzIHfDtnJk", "p%27a%22ss%20w%C3%B6rd", "p'a\\\"ss wörd", "p''a\"ss wörd"] {
+        for form in
+            ["p'a\"ss wörd", "cCdhInNzIHfDtnJk", "p%27a%22ss%20w%C3%B6rd", "p'a\\\"ss wörd", "p''a\"ss wörd"]
+        {
             assert_eq!(redactor.redact(&format!("<{form}>")), "<«secret»>");
         }
         assert_eq!(format!("{:?}", Secret::new("x")), "«secret»");
