@@ -87,9 +87,10 @@ impl Reader<'_> {
 
     fn store(&mut self, node: NodeId, value: Value) {
         self.document.nodes[node as usize].value = value;
-        let plain = self.document.stored(node).style == Style::Plain;
-        if let Some(problem) = scalar::risk(value, self.document.text_of(node)).filter(|_| plain) {
-            self.out.push(problem.diagnostic(self.document.text_of(node), self.document.span_of(node)));
+        let quoted = value == Value::Text && self.document.stored(node).style != Style::Plain;
+        let text = self.document.text_of(node);
+        if let Some(risk) = scalar::risk(value, text).filter(|_| !quoted) {
+            self.out.push(risk.diagnostic(text, self.document.span_of(node)));
         }
     }
 

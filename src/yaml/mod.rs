@@ -27,7 +27,7 @@ pub use limits::Limits;
 pub use node::{Node, Shape};
 pub use text::read_text;
 
-use crate::diagnostic::{Diagnostics, SourceId};
+use crate::diagnostic::{Diagnostics, SourceId, Span};
 
 impl Document {
     /// Reads `text`, which is the text of `source`.
@@ -45,8 +45,7 @@ impl Document {
 fn read(source: SourceId, text: &str, limits: &Limits, out: &mut Diagnostics) -> Option<Document> {
     // Positions are kept in 32 bits, whatever the budget says.
     if text.len() > limits.bytes.min(u32::MAX as usize / 2) {
-        let problem = text::too_large("the document", text.len(), limits);
-        out.push(problem);
+        out.push(text::too_large("the document", text.len(), limits).at(Span::new(source, 0..0), ""));
         return None;
     }
     let document = Document::new(source, text);

@@ -10,7 +10,7 @@ use crate::diagnostic::{Code, Diagnostic};
 /// A byte-order mark stays: spans count bytes of the file, and [`super::Document::parse`] steps over it.
 pub fn read_text(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<String, Diagnostic> {
     if bytes.len() > limits.bytes {
-        return Err(too_large(name, bytes.len(), limits));
+        return Err(too_large(&format!("`{name}`"), bytes.len(), limits));
     }
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Diagnostic::error(Code::YAML_EMPTY, format!("`{name}` is empty"))
@@ -35,9 +35,9 @@ pub fn read_text(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<String, 
 }
 
 /// The diagnostic for a document over the size budget.
-pub(super) fn too_large(name: &str, size: usize, limits: &Limits) -> Diagnostic {
+pub(super) fn too_large(subject: &str, size: usize, limits: &Limits) -> Diagnostic {
     let (size, limit) = (in_units(size), in_units(limits.bytes));
-    Diagnostic::error(Code::YAML_TOO_LARGE, format!("`{name}` is {size} long, and {limit} is the most"))
+    Diagnostic::error(Code::YAML_TOO_LARGE, format!("{subject} is {size} long, and {limit} is the most"))
         .help("Split the file, or move bulk data out of it.")
 }
 
