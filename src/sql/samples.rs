@@ -57,9 +57,9 @@ fn candidates(piece: &Piece) -> Option<Vec<&str>> {
         return Some(vec![sample]);
     }
     Some(match kind {
-        HoleKind::Literal => vec!["'x'", "1", "true"],
+        HoleKind::Literal => vec!["'x'", "1"],
         HoleKind::Ident | HoleKind::Relation => vec!["hole"],
-        HoleKind::Raw => vec!["hole", "1", ""],
+        HoleKind::Raw => vec!["hole", "1"],
     })
 }
 

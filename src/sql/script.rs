@@ -96,11 +96,11 @@ impl Script {
     }
 
     fn place(&self, error: SqlError, hole: usize) -> SqlError {
-        let ranges = self.pieces.iter().filter_map(|piece| match piece {
+        let mut ranges = self.pieces.iter().filter_map(|piece| match piece {
             Piece::Hole { range, .. } => Some(range.clone()),
             Piece::Text { .. } => None,
         });
-        match ranges.skip(hole).next() {
+        match ranges.nth(hole) {
             Some(range) => error.at(range),
             None => error,
         }
@@ -154,7 +154,8 @@ fn refuse_nul(pieces: &[Piece]) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Reads every statement; the ranges are in the assembled text. `pieces` tells which holes may hide anything.
+/// Reads every statement; the ranges are in the assembled text. `pieces` tells which parts are still stand-ins: none
+/// once the script is bound.
 fn statements(assembled: &Assembled, pieces: &[Piece]) -> Result<Vec<Statement>, Vec<SqlError>> {
     if let Some(error) = syntax::meta_command(&assembled.text) {
         return Err(vec![error]);
@@ -164,16 +165,11 @@ fn statements(assembled: &Assembled, pieces: &[Piece]) -> Result<Vec<Statement>,
         let error = SqlError::new(SqlProblem::Empty, "there is no statement").at(0..assembled.text.len());
         return Err(vec![error.help("Write at least one SQL statement.")]);
     }
-    let kinds: Vec<HoleKind> = pieces.iter().filter_map(Piece::hole).collect();
-    let raw: Vec<Range<usize>> = assembled
-        .holes()
-        .zip(kinds)
-        .filter(|(_, kind)| *kind == HoleKind::Raw)
-        .map(|(hole, _)| hole)
-        .collect();
+    let open: Vec<_> = assembled.holes().zip(pieces.iter().filter_map(Piece::hole)).collect();
     let read = ranges.into_iter().map(|range| {
-        let hides = raw.iter().any(|hole| range.start <= hole.start && hole.end <= range.end);
-        read(&assembled.text, range, hides)
+        let inside = |hole: &Range<usize>| range.start <= hole.start && hole.end <= range.end;
+        let open: Vec<_> = open.iter().filter(|(hole, _)| inside(hole)).cloned().collect();
+        read(&assembled.text, range, &open)
     });
     let (found, errors): (Vec<_>, Vec<_>) = read.partition(Result::is_ok);
     if errors.is_empty() {
@@ -183,9 +179,11 @@ fn statements(assembled: &Assembled, pieces: &[Piece]) -> Result<Vec<Statement>,
     }
 }
 
-fn read(text: &str, range: Range<usize>, has_raw: bool) -> Result<Statement, SqlError> {
+fn read(text: &str, range: Range<usize>, open: &[(Range<usize>, HoleKind)]) -> Result<Statement, SqlError> {
     let sql = &text[range.clone()];
-    match understand(sql) {
+    let has_raw = open.iter().any(|(_, kind)| *kind == HoleKind::Raw);
+    let is_open = |at: usize| open.iter().any(|(hole, _)| hole.contains(&(range.start + at)));
+    match understand(sql, is_open) {
         Ok(node) => {
             let mut statement = describe::describe(sql, range, &node);
             if has_raw {
@@ -200,7 +198,7 @@ fn read(text: &str, range: Range<usize>, has_raw: bool) -> Result<Statement, Sql
 }
 
 /// The statement's tree, unless no step may send it.
-fn understand(sql: &str) -> Result<Node, SqlError> {
+fn understand(sql: &str, is_open: impl Fn(usize) -> bool) -> Result<Node, SqlError> {
     let parsed = parse(sql);
     if let Some(error) = parsed.errors.first() {
         return Err(syntax::complaint(sql, usize::from(error.range().start()), error.message()));
@@ -215,6 +213,6 @@ fn understand(sql: &str) -> Result<Node, SqlError> {
             .at(0..sql.len())
             .help("Remove it: the step's `transaction` says what is one transaction."));
     }
-    passwords::check(&node)?;
+    passwords::check(&node, is_open)?;
     Ok(node)
 }

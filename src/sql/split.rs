@@ -59,6 +59,7 @@ impl Splitter<'_> {
 #[derive(Default)]
 struct Body {
     words: usize,
+    replaces: bool,
     routine: bool,
     after_begin: bool,
     depth: usize,
@@ -71,13 +72,13 @@ impl Body {
 
     fn word(&mut self, word: &str) {
         let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
+        let is_routine = is("function") || is("procedure");
         self.words += 1;
         match self.words {
             1 => self.routine = is("create"),
-            2 | 4 if is("function") || is("procedure") => {}
-            2 => self.routine &= is("or"),
-            3 if is("replace") => {}
-            4 => self.routine = false,
+            2 if is("or") => self.replaces = true,
+            2 => self.routine &= is_routine,
+            4 if self.replaces => self.routine &= is_routine,
             _ => {}
         }
         if self.after_begin && is("atomic") && self.routine {
