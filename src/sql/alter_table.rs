@@ -84,11 +84,14 @@ fn classify(node: &Node) -> Action {
 
 fn alter_column(node: &Node) -> Action {
     match node.kind() {
-        Kind::SET_STATISTICS | Kind::ALTER_SET_STATISTICS | Kind::SET_OPTIONS | Kind::RESET_OPTIONS => GENTLE,
+        Kind::COLUMN_NAME_REF
+        | Kind::SET_STATISTICS
+        | Kind::ALTER_SET_STATISTICS
+        | Kind::SET_OPTIONS
+        | Kind::RESET_OPTIONS => GENTLE,
         Kind::SET_TYPE => rewrite("a new column type may rewrite the table, which blocks everything on it"),
         Kind::SET_NOT_NULL => rewrite("SET NOT NULL scans the table and blocks everything on it"),
         Kind::SET_EXPRESSION => rewrite("a new expression rewrites the table and blocks everything on it"),
-        Kind::COLUMN_NAME_REF => GENTLE,
         _ => BRIEF,
     }
 }

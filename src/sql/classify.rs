@@ -120,8 +120,9 @@ fn maintenance(node: &Node) -> Class {
         Kind::CREATE_INDEX if !is_concurrent(node) => disrupt("CREATE INDEX blocks writes to the table"),
         Kind::TRUNCATE => destroy("TRUNCATE deletes every row"),
         Kind::DROP_INDEX if has(node, Kind::CASCADE) => destroy("CASCADE drops what depends on the index"),
-        Kind::DROP_INDEX if is_concurrent(node) => change(),
-        Kind::DROP_INDEX => disrupt("DROP INDEX blocks everything on the table while it waits for its lock"),
+        Kind::DROP_INDEX if !is_concurrent(node) => {
+            disrupt("DROP INDEX blocks everything on the table while it waits for its lock")
+        }
         Kind::ALTER_TABLE => alter_table(node),
         Kind::ALTER_FOREIGN_TABLE | Kind::ALTER_TYPE
             if contains(node, Kind::DROP_COLUMN) || contains(node, Kind::DROP_ATTRIBUTE) =>
@@ -146,8 +147,9 @@ fn maintenance(node: &Node) -> Class {
         | Kind::REPACK
         | Kind::REFRESH
         | Kind::CREATE_INDEX
-        | Kind::LOCK => change(),
-        Kind::CHECKPOINT
+        | Kind::LOCK
+        | Kind::DROP_INDEX
+        | Kind::CHECKPOINT
         | Kind::GRANT
         | Kind::REVOKE
         | Kind::REASSIGN

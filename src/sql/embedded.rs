@@ -60,8 +60,7 @@ fn fill(template: &str, mut arguments: impl Iterator<Item = Node>) -> Option<Str
                 filled.push_str(rest.next()?);
                 continue;
             }
-            Some('I') => drop(arguments.next()?),
-            Some('L') => drop(arguments.next()?),
+            Some('I' | 'L') => drop(arguments.next()?),
             Some('s') if is_object_name(&arguments.next()?) => {}
             Some(_) => return None,
         }

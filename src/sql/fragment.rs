@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn fragments_are_what_their_hole_allows() {
         let check = |kind, fragment: &str, expected: bool| {
-            assert_eq!(check(kind, fragment).is_ok(), expected, "{kind:?} {fragment}")
+            assert_eq!(check(kind, fragment).is_ok(), expected, "{kind:?} {fragment}");
         };
         for good in
             ["1", "-1", "+1.5", "1e-7", ".5", "'it''s'", "E'a\\\\b'", "NULL", "true", "1, 'a', NULL", " 'x' "]

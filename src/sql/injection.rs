@@ -105,6 +105,29 @@ fn nasty() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC*", "['\"\\\\;$\\-/* a\n]{0,12}", "[^\0]{0,20}"]
 }
 
+#[test]
+fn deep_statements_are_refused_not_parsed() {
+    let deep = |before: &str, after: &str| format!("{}1{}", before.repeat(20_000), after.repeat(20_000));
+    for sql in [
+        format!("select {}", deep("(", ")")),
+        format!("select {}", deep("not ", "")),
+        format!("select {}", deep("case when a then ", " end")),
+        format!("select {}", deep("", " or 1")),
+        format!("select {}", deep("", "::int")),
+        format!("select a{}", deep("[", "]")),
+        format!("select 1, 2 {}", " union select 1, 2".repeat(20_000)),
+        deep("select (", ")"),
+        deep("explain ", ""),
+        format!("create function f() returns int language sql as $$ select {} $$", deep("(", ")")),
+        format!("create function f() returns int language sql as 'select {}'", deep("- ", "")),
+        format!("select query_to_xml('select {}', true, true, '')", deep("(", ")")),
+    ] {
+        drop(Script::plain(&sql));
+    }
+    let list = vec!["(1, 'a (((')"; 20_000].join(", ");
+    assert!(Script::plain(&format!("insert into t values {list}")).is_ok());
+}
+
 proptest! {
     #[test]
     fn quoted_values_never_change_a_statement(text in nasty(), name in nasty(), template in 0..TEMPLATES.len()) {

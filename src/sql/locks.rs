@@ -74,18 +74,19 @@ impl Locks {
         }
     }
 
-    fn all(&mut self, node: &Node, mode: LockMode, note: &str) {
-        named(node).for_each(|name| self.add(mode, compact(&name), note));
+    fn all(&mut self, statement: &Node, mode: LockMode, note: &str) {
+        named(statement).for_each(|name| self.add(mode, compact(&name), note));
     }
 
     fn statement(&mut self, node: &Node) {
         let concurrently = is_concurrent(node);
         match node.kind() {
             Kind::VACUUM if option_is_on(node, "full") => {
-                self.all(node, LockMode::AccessExclusive, "rewrites the table")
+                self.all(node, LockMode::AccessExclusive, "rewrites the table");
             }
-            Kind::VACUUM => self.all(node, LockMode::ShareUpdateExclusive, ""),
-            Kind::ANALYZE => self.all(node, LockMode::ShareUpdateExclusive, ""),
+            Kind::VACUUM | Kind::ANALYZE | Kind::ALTER_INDEX | Kind::COMMENT_ON | Kind::CREATE_STATISTICS => {
+                self.all(node, LockMode::ShareUpdateExclusive, "");
+            }
             Kind::REINDEX => self.reindex(node),
             Kind::CREATE_INDEX if concurrently => {
                 self.all(node, LockMode::ShareUpdateExclusive, "waits for old transactions");
@@ -99,21 +100,17 @@ impl Locks {
                 );
             }
             Kind::DROP_INDEX => self.all(node, LockMode::AccessExclusive, "and on its table"),
-            Kind::ALTER_INDEX => self.all(node, LockMode::ShareUpdateExclusive, ""),
             Kind::CLUSTER => {
-                self.all_of(node, Kind::TABLE_NAME_REF, LockMode::AccessExclusive, "rewrites the table")
+                self.all_of(node, Kind::TABLE_NAME_REF, LockMode::AccessExclusive, "rewrites the table");
             }
             Kind::REPACK if !concurrently => self.all(node, LockMode::AccessExclusive, "rewrites the table"),
             Kind::REPACK => {
-                self.all(node, LockMode::ShareUpdateExclusive, "ACCESS EXCLUSIVE briefly at the end")
+                self.all(node, LockMode::ShareUpdateExclusive, "ACCESS EXCLUSIVE briefly at the end");
             }
             Kind::TRUNCATE => self.all(node, LockMode::AccessExclusive, ""),
             Kind::REFRESH if concurrently => self.all(node, LockMode::Exclusive, ""),
             Kind::REFRESH => self.all(node, LockMode::AccessExclusive, "until it is filled"),
             Kind::ALTER_TABLE => self.alter_table(node),
-            Kind::ALTER_VIEW | Kind::ALTER_MATERIALIZED_VIEW | Kind::ALTER_FOREIGN_TABLE => {
-                self.subject(node, LockMode::AccessExclusive)
-            }
             Kind::ALTER_SEQUENCE => self.subject(node, LockMode::ShareRowExclusive),
             Kind::DROP_TABLE
             | Kind::DROP_VIEW
@@ -124,7 +121,10 @@ impl Locks {
             }
             Kind::CREATE_TABLE => self.create_table(node),
             Kind::CREATE_TRIGGER => self.all(node, LockMode::ShareRowExclusive, ""),
-            Kind::CREATE_POLICY
+            Kind::ALTER_VIEW
+            | Kind::ALTER_MATERIALIZED_VIEW
+            | Kind::ALTER_FOREIGN_TABLE
+            | Kind::CREATE_POLICY
             | Kind::DROP_POLICY
             | Kind::ALTER_POLICY
             | Kind::CREATE_RULE
@@ -132,7 +132,6 @@ impl Locks {
             | Kind::DROP_TRIGGER => {
                 self.subject(node, LockMode::AccessExclusive);
             }
-            Kind::COMMENT_ON | Kind::CREATE_STATISTICS => self.all(node, LockMode::ShareUpdateExclusive, ""),
             Kind::LOCK => self.all(node, lock_mode(node), "until the end of the transaction"),
             Kind::COPY => self.copy(node),
             Kind::CREATE_VIEW => self.all(node, LockMode::AccessShare, ""),
@@ -141,8 +140,8 @@ impl Locks {
         }
     }
 
-    fn all_of(&mut self, node: &Node, kind: Kind, mode: LockMode, note: &str) {
-        for name in node.children().filter(|child| child.kind() == kind) {
+    fn all_of(&mut self, statement: &Node, kind: Kind, mode: LockMode, note: &str) {
+        for name in statement.children().filter(|child| child.kind() == kind) {
             self.add(mode, compact(&name), note);
         }
     }
@@ -170,7 +169,7 @@ impl Locks {
             self.add(action.mode, table.clone(), "");
             match subcommand.kind() {
                 Kind::ATTACH_PARTITION => {
-                    self.all(&subcommand, LockMode::AccessExclusive, "and on the default partition")
+                    self.all(&subcommand, LockMode::AccessExclusive, "and on the default partition");
                 }
                 Kind::DETACH_PARTITION => self.all(&subcommand, action.mode, ""),
                 Kind::ADD_CONSTRAINT | Kind::ADD_COLUMN => {
@@ -208,7 +207,7 @@ impl Locks {
         for below in node.descendants() {
             match below.kind() {
                 Kind::INSERT | Kind::UPDATE | Kind::DELETE | Kind::MERGE => {
-                    self.subject(&strip_with(&below), LockMode::RowExclusive)
+                    self.subject(&strip_with(&below), LockMode::RowExclusive);
                 }
                 Kind::SELECT if has(&below, Kind::LOCKING_CLAUSE) => self.row_locks(&below),
                 _ => {}

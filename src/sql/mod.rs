@@ -12,6 +12,7 @@ mod fragment;
 mod functions;
 mod hole;
 mod keywords;
+mod limits;
 mod lock_mode;
 mod locks;
 mod passwords;

@@ -41,7 +41,7 @@ fn misplaced(text: &str, tokens: &[Token], hole: &Range<usize>, kind: HoleKind) 
     if touches(text, hole, kind) {
         return Some(TOUCHES);
     }
-    continues(tokens, at).then_some((
+    (kind == HoleKind::Literal && continues(tokens, at)).then_some((
         "a template stands beside a string constant on another line",
         "Join them with `||`: PostgreSQL would read both as one constant.",
     ))
@@ -78,8 +78,8 @@ fn touches(text: &str, hole: &Range<usize>, kind: HoleKind) -> bool {
     before.ends_with(joins) || after.starts_with(joins) || dotted || escape
 }
 
-/// Whether the token is beside a string constant with a line break between: the server joins the two, and reads the
-/// second by the rules of the first.
+/// Whether the token is beside a string constant: with a line break between, the server joins the two and reads the
+/// second by the rules of the first; without one it is no SQL.
 fn continues(tokens: &[Token], at: usize) -> bool {
     let beside = |found: Option<&Token>| found.is_some_and(Token::is_quoted_constant);
     let before = tokens[..at].iter().rev().find(|token| !token.is_trivia());
@@ -115,6 +115,7 @@ mod tests {
             "select 1-{{ x }}, a[{{ x }}:{{ y }}]",
             "select date {{ x }}, 'a' || {{ x }}",
             "select {{ a | ident }}.{{ b | ident }}",
+            "select 'a' {{ b | ident }}, c = 'd' {{ e | raw }}",
         ] {
             check(good, None);
         }

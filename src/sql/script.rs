@@ -96,11 +96,11 @@ impl Script {
     }
 
     fn place(&self, error: SqlError, hole: usize) -> SqlError {
-        let ranges = self.pieces.iter().filter_map(|piece| match piece {
+        let mut ranges = self.pieces.iter().filter_map(|piece| match piece {
             Piece::Hole { range, .. } => Some(range.clone()),
             Piece::Text { .. } => None,
         });
-        match ranges.skip(hole).next() {
+        match ranges.nth(hole) {
             Some(range) => error.at(range),
             None => error,
         }

@@ -1,6 +1,7 @@
 //! Small questions to the grammar's tree. Every other file asks the tree through these or through node kinds; must not
 //! hold opinions about statements.
 
+use super::limits;
 use squawk_syntax::syntax_error::SyntaxError;
 use squawk_syntax::{SourceFile, SyntaxElement};
 
@@ -15,6 +16,13 @@ pub(super) struct Parsed {
 
 /// Parses the text of one statement.
 pub(super) fn parse(text: &str) -> Parsed {
+    if let Some(excess) = limits::exceeded(text) {
+        let at = u32::try_from(excess.at).unwrap_or_default();
+        return Parsed {
+            statement: None,
+            errors: vec![SyntaxError::new_at_offset(excess.message, at.into())],
+        };
+    }
     let parse = SourceFile::parse(text);
     let errors = parse.errors();
     let mut nodes = parse.syntax_node().children().filter(|node| node.kind() != Kind::EMPTY_STMT);
