@@ -7,7 +7,6 @@ mod diagnostic;
 mod ndjson;
 mod out;
 mod prompt;
-
 mod result;
 mod style;
 mod terminal;
@@ -18,7 +17,6 @@ pub use diagnostic::{render, summary, to_json};
 pub use ndjson::Ndjson;
 pub use out::{Closed, Out};
 pub use prompt::TerminalPrompter;
-
 pub use result::few_words;
 pub use style::{ColorChoice, Mark, Style, Tone};
 pub use terminal::{Screen, Terminal};

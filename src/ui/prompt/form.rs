@@ -317,7 +317,13 @@ mod tests {
         form.press(Key::Char(' '));
         text += "\n\n";
         text += &form.lines(&Style::plain(), 80).join("\n");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @"
+        [y/N] y
+
+          [ ] orders
+        > [x] stock
+        arrows move, space marks, a marks all, enter takes the marked ones
+        ");
     }
 
     #[test]

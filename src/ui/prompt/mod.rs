@@ -174,7 +174,12 @@ mod tests {
 
     #[test]
     fn what_is_about_to_happen_stands_above_the_question() {
-        insta::assert_snapshot!(headline(&question(), &Style::plain()).join("\n"), @"");
+        insta::assert_snapshot!(headline(&question(), &Style::plain()).join("\n"), @"
+            REINDEX INDEX CONCURRENTLY orders_pkey
+            took 3m last time
+        ? Rebuild the index?
+          waits 5m 00s for an answer
+        ");
     }
 
     #[tokio::test]

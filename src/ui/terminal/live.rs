@@ -199,7 +199,16 @@ mod tests {
 
     #[test]
     fn a_block_at_eighty_columns() {
-        insta::assert_snapshot!(draw(&example(), 80), @"");
+        insta::assert_snapshot!(draw(&example(), 80), @"
+        ⠋ vacuum  scanning heap ━━━━━━────────── 42% public.orders                1m 05s
+        ⠋ tables  3 of 12 items                                                   3m 10s
+          ⠋ items  scanning heap                                                  1m 05s
+          ⠋ orders                                                                3m 10s
+        ⠋ reindex  Rebuild the index                                               10.0s
+          ! waiting for pid 4711 wms-batch, idle in transaction 3m: UPDATE orders SET s…
+          ! waiting for pid 2
+        7/12 steps · 3m 10s
+        ");
     }
 
     #[test]

@@ -173,9 +173,11 @@ impl Terminal {
         let blockers: Vec<String> = blockers.iter().map(|text| self.out.redact(text)).collect();
         // A log file hears of it once: the words change with every second that somebody waits.
         if !self.style.interactive && !blockers.is_empty() && self.ledger.blocked.insert(at.clone()) {
-            let head = format!("{} waiting    {at}", self.style.mark(Mark::Warning));
-            let lines = blockers.iter().map(|blocker| format!("{head}  for {}", one_line(blocker)));
-            self.say(&lines.collect::<Vec<_>>());
+            self.show(|layout, ledger| {
+                let subject = ledger.subject(at);
+                blockers.iter().flat_map(|blocker| step::waiting(layout, subject, blocker)).collect()
+            });
+            self.ledger.leave_block(at);
         }
         self.live(at, |step| step.blockers = blockers);
     }
