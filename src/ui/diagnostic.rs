@@ -20,7 +20,7 @@ pub fn render(diagnostics: &Diagnostics, sources: &Sources, style: &Style) -> St
         for report in reports(diagnostic, sources) {
             // Writing to a `String` cannot fail, and a place that miette refuses must not hide the message.
             if handler.render_report(&mut text, &report).is_err() {
-                text += &format!("{}: {report}\n", diagnostic.code.name);
+                text.extend([diagnostic.code.name, ": ", &report.message, "\n"]);
             }
         }
         text.push('\n');
@@ -76,9 +76,11 @@ fn handler(style: &Style) -> GraphicalReportHandler {
         theme.styles = ThemeStyles::none();
     }
     // The words say what the colours say.
-    theme.characters.error = if style.unicode { "✗ error:" } else { "error:" }.to_owned();
-    theme.characters.warning = if style.unicode { "! warning:" } else { "warning:" }.to_owned();
-    theme.characters.advice = if style.unicode { "·" } else { "*" }.to_owned();
+    let (error, warning, advice) =
+        if style.unicode { ("✗ error:", "! warning:", "·") } else { ("error:", "warning:", "*") };
+    error.clone_into(&mut theme.characters.error);
+    warning.clone_into(&mut theme.characters.warning);
+    advice.clone_into(&mut theme.characters.advice);
     GraphicalReportHandler::new_themed(theme)
         .with_width(style.width)
         .with_links(false)

@@ -4,7 +4,7 @@
 //! so that an abandoned question never leaves a thread behind that would swallow the next key.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,7 +63,7 @@ impl Keyboard {
         self.closing.store(true, Ordering::Relaxed);
         if let Some(reader) = self.reader.take() {
             // It can only have panicked, and its guard has restored the terminal even then.
-            let _ = reader.await;
+            reader.await.ok();
         }
     }
 }

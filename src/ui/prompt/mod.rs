@@ -66,13 +66,11 @@ impl TerminalPrompter {
         let deadline = Instant::now().checked_add(limit);
         let filled = self.fill(form, keyboard);
         let Some(deadline) = deadline else { return filled.await };
-        match tokio::time::timeout_at(deadline, filled).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.print("\n")?;
-                Err(PromptError::TimedOut(limit))
-            }
+        if let Ok(answer) = tokio::time::timeout_at(deadline, filled).await {
+            return answer;
         }
+        self.print("\n  nobody answered in time\n\n")?;
+        Err(PromptError::TimedOut(limit))
     }
 
     async fn fill(&self, form: &mut Form, keyboard: &mut Keyboard) -> Result<Value, PromptError> {
@@ -168,7 +166,7 @@ mod tests {
             message: "Rebuild the index?".to_owned(),
             about: vec!["REINDEX INDEX CONCURRENTLY orders_pkey".to_owned(), "took 3m last time".to_owned()],
             answer: AnswerKind::YesNo { default: false },
-            timeout: Some(Duration::from_secs(300)),
+            timeout: Some(Duration::from_mins(5)),
         }
     }
 

@@ -66,12 +66,12 @@ impl Live {
             let own = self.running.get(&Place::step(&place.step)).cloned().unwrap_or_default();
             let phase = format!("{done} of {}", count(*total, "item"));
             let since = mine().map(|(_, step)| step.since).min().unwrap_or(own.since);
-            lines.extend(canvas.step(place.step.as_str(), &LiveStep { phase, since, ..own }, ""));
+            lines.extend(canvas.step(place.step.as_str(), &LiveStep { since, phase, ..own }, ""));
         }
         for (other, step) in mine() {
             match &other.key {
                 Some(key) if self.lists.contains_key(&other.step) => {
-                    lines.extend(canvas.step(key, step, "  "))
+                    lines.extend(canvas.step(key, step, "  "));
                 }
                 None if self.lists.contains_key(&other.step) => {}
                 _ => lines.extend(canvas.step(&other.to_string(), step, "")),
@@ -173,7 +173,7 @@ mod tests {
             ..LiveStep::default()
         };
         let reindex = LiveStep {
-            since: Duration::from_secs(180),
+            since: Duration::from_mins(3),
             title: "Rebuild the index".to_owned(),
             blockers: [
                 "4711 wms-batch, idle in transaction 3m: UPDATE orders SET state = 'picked' WHERE id = 12",

@@ -109,7 +109,7 @@ pub(super) fn word(state: StepState) -> &'static str {
 
 fn succeeded(layout: Layout<'_>, subject: Subject<'_>, row: &mut Row<'_>, result: &str) -> Vec<String> {
     let plain_success = row.result.is_empty() && result.is_empty() && row.title.is_empty();
-    row.result = if plain_success && layout.style.interactive { "done" } else { result }.to_owned();
+    if plain_success && layout.style.interactive { "done" } else { result }.clone_into(&mut row.result);
     if subject.attempts > 1 {
         let attempts = format!("after {} attempts", subject.attempts);
         let parts = [row.result.as_str(), &attempts];

@@ -1,10 +1,10 @@
 //! Scripted runs, as a person would see them.
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::*;
 use crate::event::{PinnedConnection, PinnedStep};
-use crate::model::{Applied, Redactor, RunOutcome, StepState, StoppedBy};
+use crate::model::{Applied, Redactor, RunOutcome, StoppedBy};
 use crate::ui::out::capture::{Broken, Captured, out};
 
 fn id() -> RunId {
@@ -344,11 +344,9 @@ fn every_outcome_has_its_words_and_commands() {
 #[test]
 fn a_resumed_run_counts_what_was_done_before() {
     let mut state = RunState::default();
-    let mut seq = 0;
     let kinds =
         [run_started(), started(&step("biggest"), 1, Effect::Read), done(&step("biggest"), Value::Null, 0.1)];
-    for kind in kinds {
-        seq += 1;
+    for (seq, kind) in (1..).zip(kinds) {
         state.apply(&Event { seq, ..event(kind) }).unwrap();
     }
     let (out, _, stderr) = out(&Redactor::new());
