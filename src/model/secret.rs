@@ -152,9 +152,15 @@ mod tests {
         assert_eq!(redactor.safe_prefix("anything"), 8);
         redactor.learn("hunter2");
         redactor.learn("r2d2");
-        for (text, safe) in
-            [("a hun", 2), ("a hunter2", 2), ("a hunter2d", 10), ("a hunter2 b", 11), ("é", 2), ("", 0)]
-        {
+        for (text, safe) in [
+            ("a hun", 2),
+            ("a hunter2", 2),
+            ("a hunter2d", 2),
+            ("a hunter2d.", 11),
+            ("a hunter2 b", 11),
+            ("é", 2),
+            ("", 0),
+        ] {
             assert_eq!(redactor.safe_prefix(text), safe, "{text}");
         }
     }

@@ -17,9 +17,11 @@ pub fn render(diagnostics: &Diagnostics, sources: &Sources, style: &Style) -> St
     let handler = handler(style);
     let mut text = String::new();
     for diagnostic in diagnostics {
-        // Writing to a `String` cannot fail, and a place that miette refuses must not hide the message.
-        if handler.render_report(&mut text, &Report::new(diagnostic, sources)).is_err() {
-            text += &format!("{}: {}\n", diagnostic.code.name, diagnostic.message);
+        for report in reports(diagnostic, sources) {
+            // Writing to a `String` cannot fail, and a place that miette refuses must not hide the message.
+            if handler.render_report(&mut text, &report).is_err() {
+                text.extend([diagnostic.code.name, ": ", &report.message, "\n"]);
+            }
         }
         text.push('\n');
     }
@@ -74,9 +76,11 @@ fn handler(style: &Style) -> GraphicalReportHandler {
         theme.styles = ThemeStyles::none();
     }
     // The words say what the colours say.
-    theme.characters.error = if style.unicode { "✗ error:" } else { "error:" }.to_owned();
-    theme.characters.warning = if style.unicode { "! warning:" } else { "warning:" }.to_owned();
-    theme.characters.advice = if style.unicode { "·" } else { "*" }.to_owned();
+    let (error, warning, advice) =
+        if style.unicode { ("✗ error:", "! warning:", "·") } else { ("error:", "warning:", "*") };
+    error.clone_into(&mut theme.characters.error);
+    warning.clone_into(&mut theme.characters.warning);
+    advice.clone_into(&mut theme.characters.advice);
     GraphicalReportHandler::new_themed(theme)
         .with_width(style.width)
         .with_links(false)
@@ -84,53 +88,47 @@ fn handler(style: &Style) -> GraphicalReportHandler {
         .without_syntax_highlighting()
 }
 
-/// A diagnostic in the shape that miette draws.
+/// What miette draws: a message with an excerpt of one source.
 struct Report<'a> {
     code: Option<&'a str>,
-    severity: Option<miette::Severity>,
-    message: &'a str,
+    severity: miette::Severity,
+    message: String,
     help: Option<&'a str>,
     source: Option<NamedSource<String>>,
     labels: Vec<LabeledSpan>,
-    /// The labels that lie in other sources, one report for each source.
-    elsewhere: Vec<Self>,
 }
 
-impl<'a> Report<'a> {
-    fn new(diagnostic: &'a Diagnostic, sources: &Sources) -> Self {
-        let mut ids: Vec<SourceId> = Vec::new();
-        for label in &diagnostic.labels {
-            if !ids.contains(&label.span.source) {
-                ids.push(label.span.source);
-            }
-        }
-        let labels = |id| diagnostic.labels.iter().filter(move |label| label.span.source == id);
-        let elsewhere = ids.iter().skip(1).map(|id| Self::elsewhere(*id, labels(*id).collect(), sources));
-        Self {
-            code: Some(diagnostic.code.name),
-            severity: Some(match diagnostic.severity {
-                Severity::Error => miette::Severity::Error,
-                Severity::Warning => miette::Severity::Warning,
-            }),
-            message: &diagnostic.message,
-            help: diagnostic.help.as_deref(),
-            source: ids.first().map(|id| named(*id, sources)),
-            elsewhere: elsewhere.collect(),
-            labels: ids.first().map(|id| spans(labels(*id), sources)).unwrap_or_default(),
+/// The diagnostic with its primary source, then one report for each other source that its labels point into.
+fn reports<'a>(diagnostic: &'a Diagnostic, sources: &Sources) -> Vec<Report<'a>> {
+    let mut ids: Vec<SourceId> = Vec::new();
+    for label in &diagnostic.labels {
+        if !ids.contains(&label.span.source) {
+            ids.push(label.span.source);
         }
     }
-
-    fn elsewhere(id: SourceId, labels: Vec<&'a Label>, sources: &Sources) -> Self {
-        Self {
-            code: None,
-            severity: Some(miette::Severity::Advice),
-            message: labels.first().map_or("", |label| &label.text),
-            help: None,
-            source: Some(named(id, sources)),
-            labels: spans(labels, sources),
-            elsewhere: Vec::new(),
-        }
-    }
+    let excerpt = |id: SourceId| {
+        let labels = diagnostic.labels.iter().filter(|label| label.span.source == id);
+        (named(id, sources), spans(labels, sources))
+    };
+    let (source, labels) = ids.first().map(|id| excerpt(*id)).unzip();
+    let main = Report {
+        code: Some(diagnostic.code.name),
+        severity: match diagnostic.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        },
+        message: diagnostic.message.clone(),
+        help: diagnostic.help.as_deref(),
+        source,
+        labels: labels.unwrap_or_default(),
+    };
+    let elsewhere = ids.iter().skip(1).map(|id| {
+        let (source, labels) = excerpt(*id);
+        let message = format!("see also `{}`", sources.name(*id));
+        let severity = miette::Severity::Advice;
+        Report { code: None, severity, message, help: None, source: Some(source), labels }
+    });
+    std::iter::once(main).chain(elsewhere).collect()
 }
 
 fn named(id: SourceId, sources: &Sources) -> NamedSource<String> {
@@ -162,13 +160,13 @@ fn within(text: &str, span: Span) -> (usize, usize) {
 
 impl fmt::Debug for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message)
+        f.write_str(&self.message)
     }
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message)
+        f.write_str(&self.message)
     }
 }
 
@@ -180,7 +178,7 @@ impl miette::Diagnostic for Report<'_> {
     }
 
     fn severity(&self) -> Option<miette::Severity> {
-        self.severity
+        Some(self.severity)
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
@@ -194,11 +192,6 @@ impl miette::Diagnostic for Report<'_> {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         (!self.labels.is_empty())
             .then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = _>>)
-    }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        let reports = self.elsewhere.iter().map(|report| report as &dyn miette::Diagnostic);
-        (!self.elsewhere.is_empty()).then(|| Box::new(reports) as Box<dyn Iterator<Item = _>>)
     }
 }
 
@@ -237,7 +230,43 @@ mod tests {
     fn excerpts_at_eighty_columns_without_colour() {
         let (diagnostics, sources) = example();
         let text = render(&diagnostics, &sources, &Style::plain());
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @"
+        runbook::yaml::syntax
+
+          ✗ error: step `größe` needs `vaccum`, which does not exist
+           ╭─[weekly.yaml:3:13]
+         1 │ steps:
+         2 │   - id: größe
+           ·         ──┬──
+           ·           ╰── needed here
+         3 │     needs: [vaccum]
+           ·             ───┬──
+           ·                ╰── no step has this id
+         4 │     sql: SELECT 1
+           ╰────
+          help: Did you mean `vacuum`?
+
+        runbook::yaml::syntax
+
+          ! warning: two files define `größe`
+           ╭─[weekly.yaml:2:9]
+         1 │ steps:
+         2 │   - id: größe
+           ·         ──┬──
+           ·           ╰── first here
+         3 │     needs: [vaccum]
+           ╰────
+          · see also `common.yaml`
+           ╭─[common.yaml:2:9]
+         1 │ steps:
+         2 │   - id: größe
+           ·         ──┬──
+           ·           ╰── again here
+         3 │     needs: [vaccum]
+           ╰────
+
+        1 error, 1 warning
+        ");
     }
 
     #[test]
@@ -273,7 +302,14 @@ mod tests {
         let mut diagnostics = Diagnostics::new();
         assert_eq!(render(&diagnostics, &Sources::new(), &Style::plain()), "");
         diagnostics.push(Diagnostic::error(Code::YAML_SYNTAX, "no runbook was named").help("Name one."));
-        insta::assert_snapshot!(render(&diagnostics, &Sources::new(), &Style::plain()), @"");
+        insta::assert_snapshot!(render(&diagnostics, &Sources::new(), &Style::plain()), @"
+        runbook::yaml::syntax
+
+          ✗ error: no runbook was named
+          help: Name one.
+
+        1 error
+        ");
     }
 
     #[test]

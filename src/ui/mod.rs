@@ -6,7 +6,7 @@
 mod diagnostic;
 mod ndjson;
 mod out;
-
+mod prompt;
 mod result;
 mod style;
 mod terminal;
@@ -16,7 +16,7 @@ mod words;
 pub use diagnostic::{render, summary, to_json};
 pub use ndjson::Ndjson;
 pub use out::{Closed, Out};
-
+pub use prompt::TerminalPrompter;
 pub use result::few_words;
 pub use style::{ColorChoice, Mark, Style, Tone};
 pub use terminal::{Screen, Terminal};

@@ -10,9 +10,13 @@ use super::words::{bytes, count};
 /// The result of a step in a few words: `3 rows`, `VACUUM`, `yes, by alice`. Empty when there is nothing to say.
 pub fn few_words(output: &Value) -> String {
     let Value::Object(fields) = output else { return String::new() };
-    let describe: [fn(&Map<String, Value>) -> Option<String>; 6] =
-        [verdict, answer, program, children, sql, object];
-    one_line(&describe.iter().find_map(|words| words(fields)).unwrap_or_default())
+    let words = verdict(fields)
+        .or_else(|| answer(fields))
+        .or_else(|| program(fields))
+        .or_else(|| children(fields))
+        .or_else(|| sql(fields))
+        .or_else(|| object(fields));
+    one_line(&words.unwrap_or_default())
 }
 
 /// A value on one line, texts without their quotes.

@@ -27,7 +27,7 @@ pub(super) fn closing(
     let mut lines = headline(layout.style, mark, outcome_words(outcome), Some(seconds));
     lines.extend(field(layout, "steps", &tally.describe(layout.style)));
     lines.extend(tally.unhappy().into_iter().flat_map(|(state, ids)| field(layout, word(state), &ids)));
-    lines.extend(field(layout, "exit code", &format!("{exit_code}: {}", meaning(exit_code))));
+    lines.extend(field(layout, "exit code", &format!("{exit_code}: {}", meaning(exit_code, outcome))));
     lines.extend(field(layout, "run", run.as_str()));
     lines.extend(next(layout, &next_commands(outcome, run)));
     lines
@@ -108,10 +108,11 @@ fn outcome_words(outcome: RunOutcome) -> &'static str {
 }
 
 /// What the exit code tells a script, as in the table of the README.
-fn meaning(exit_code: u8) -> &'static str {
+fn meaning(exit_code: u8, outcome: RunOutcome) -> &'static str {
     match exit_code {
         0 => "every step succeeded or was skipped",
-        1 => "a step failed or a warning counted",
+        1 if outcome == RunOutcome::Succeeded => "there were warnings, and they count",
+        1 => "a step failed",
         2 => "the runbook or its use is invalid",
         3 => "a step failed and every effect was undone",
         4 => "something is uncertain or only partly undone",

@@ -66,12 +66,12 @@ impl Live {
             let own = self.running.get(&Place::step(&place.step)).cloned().unwrap_or_default();
             let phase = format!("{done} of {}", count(*total, "item"));
             let since = mine().map(|(_, step)| step.since).min().unwrap_or(own.since);
-            lines.extend(canvas.step(place.step.as_str(), &LiveStep { phase, since, ..own }, ""));
+            lines.extend(canvas.step(place.step.as_str(), &LiveStep { since, phase, ..own }, ""));
         }
         for (other, step) in mine() {
             match &other.key {
                 Some(key) if self.lists.contains_key(&other.step) => {
-                    lines.extend(canvas.step(key, step, "  "))
+                    lines.extend(canvas.step(key, step, "  "));
                 }
                 None if self.lists.contains_key(&other.step) => {}
                 _ => lines.extend(canvas.step(&other.to_string(), step, "")),
@@ -173,7 +173,7 @@ mod tests {
             ..LiveStep::default()
         };
         let reindex = LiveStep {
-            since: Duration::from_secs(180),
+            since: Duration::from_mins(3),
             title: "Rebuild the index".to_owned(),
             blockers: [
                 "4711 wms-batch, idle in transaction 3m: UPDATE orders SET state = 'picked' WHERE id = 12",
@@ -199,7 +199,16 @@ mod tests {
 
     #[test]
     fn a_block_at_eighty_columns() {
-        insta::assert_snapshot!(draw(&example(), 80), @"");
+        insta::assert_snapshot!(draw(&example(), 80), @"
+        ⠋ vacuum  scanning heap ━━━━━━────────── 42% public.orders                1m 05s
+        ⠋ tables  3 of 12 items                                                   3m 10s
+          ⠋ items  scanning heap                                                  1m 05s
+          ⠋ orders                                                                3m 10s
+        ⠋ reindex  Rebuild the index                                               10.0s
+          ! waiting for pid 4711 wms-batch, idle in transaction 3m: UPDATE orders SET s…
+          ! waiting for pid 2
+        7/12 steps · 3m 10s
+        ");
     }
 
     #[test]

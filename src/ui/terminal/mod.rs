@@ -14,7 +14,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::ledger::Ledger;
 use self::live::LiveStep;
@@ -23,10 +23,10 @@ use self::step::Ending;
 use super::out::Out;
 use super::result::{few_words, plain};
 use super::style::{Mark, Style, Tone};
-use super::text::one_line;
+use super::text::{one_line, wrap};
 use super::words::{count, duration};
 use crate::event::{Event, EventKind, Item, Place, RunStarted, RunState, Sink, SinkClosed};
-use crate::model::{Effect, Failure, RunId, SkipReason, StepId};
+use crate::model::{Effect, Failure, RunId, SkipReason, StepId, StepState};
 
 pub use screen::Screen;
 
@@ -153,7 +153,7 @@ impl Terminal {
     fn step_skipped(&mut self, at: &Place, reason: &SkipReason) {
         self.forget(at);
         self.show(|layout, ledger| step::skipped(layout, ledger.subject(at), reason));
-        self.ledger.settle(at, crate::model::StepState::Skipped);
+        self.ledger.settle(at, StepState::Skipped);
         self.ledger.leave_block(at);
         self.refresh();
     }
@@ -173,9 +173,11 @@ impl Terminal {
         let blockers: Vec<String> = blockers.iter().map(|text| self.out.redact(text)).collect();
         // A log file hears of it once: the words change with every second that somebody waits.
         if !self.style.interactive && !blockers.is_empty() && self.ledger.blocked.insert(at.clone()) {
-            let head = format!("{} waiting    {at}", self.style.mark(Mark::Warning));
-            let lines = blockers.iter().map(|blocker| format!("{head}  for {}", one_line(blocker)));
-            self.say(&lines.collect::<Vec<_>>());
+            self.show(|layout, ledger| {
+                let subject = ledger.subject(at);
+                blockers.iter().flat_map(|blocker| step::waiting(layout, subject, blocker)).collect()
+            });
+            self.ledger.leave_block(at);
         }
         self.live(at, |step| step.blockers = blockers);
     }
@@ -195,14 +197,14 @@ impl Terminal {
     }
 
     fn remarked(&self, message: &str) {
-        let lines = super::text::wrap(message, self.style.current_width().saturating_sub(4).max(20));
+        let lines = wrap(message, self.style.current_width().saturating_sub(4).max(20));
         let mark = self.style.mark(Mark::Remark);
         let line = |(index, line)| if index == 0 { format!("{mark} {line}") } else { format!("  {line}") };
         self.say(&lines.into_iter().enumerate().map(line).collect::<Vec<_>>());
     }
 
     /// What the runbook's `outputs` came to is data.
-    fn outputs(&self, outputs: &serde_json::Map<String, Value>) {
+    fn outputs(&self, outputs: &Map<String, Value>) {
         for (name, value) in outputs {
             self.screen.data(&format!("{name}: {}\n", plain(value)));
         }
@@ -220,7 +222,7 @@ impl Sink for Terminal {
             EventKind::ItemsListed { step, items } => self.items_listed(step, items),
             EventKind::StepStarted { at, attempt, effect, .. } => self.step_started(at, *attempt, *effect),
             EventKind::AttemptFailed { at, failure, retry_in, .. } => {
-                self.attempt_failed(at, failure, *retry_in)
+                self.attempt_failed(at, failure, *retry_in);
             }
             EventKind::AnswerGiven { at, answer, by, how, .. } => self.answered(at, answer, by, how),
             EventKind::StepFinished { at, state, output, failure, warnings, seconds } => {

@@ -7,7 +7,6 @@ use crate::event::{PinnedConnection, RunStarted};
 use crate::model::{Effect, RunId};
 use crate::ui::style::Tone;
 use crate::ui::text::{one_line, wrap};
-use crate::ui::words::count;
 
 /// The columns of the names at the left.
 const NAMES: usize = 13;
@@ -58,5 +57,5 @@ fn steps(layout: Layout<'_>, started: &RunStarted) -> String {
         layout.style.paint(Tone::from(*effect), &format!("{number} {}", effect.as_str()))
     };
     let parts: Vec<String> = by_effect.iter().map(part).collect();
-    format!("{} ({})", count(started.steps.len() as u64, "step"), parts.join(", "))
+    format!("{}: {}", started.steps.len(), parts.join(", "))
 }

@@ -4,6 +4,7 @@ use super::row::{Layout, Row, beneath};
 use crate::event::Place;
 use crate::model::{Applied, Effect, Failure, SkipReason, StepState, StoppedBy};
 use crate::ui::style::{Mark, Tone};
+use crate::ui::text::one_line;
 use crate::ui::words::duration;
 
 /// What the terminal knows of the step that a line is about.
@@ -59,7 +60,7 @@ pub(super) fn listed(layout: Layout<'_>, subject: Subject<'_>, items: &str) -> V
 /// A step is final.
 pub(super) fn finished(layout: Layout<'_>, subject: Subject<'_>, ending: Ending<'_>) -> Vec<String> {
     let mut row = subject.row(Mark::State(ending.state), word(ending.state));
-    row.seconds = (ending.seconds > 0.0).then_some(ending.seconds);
+    row.seconds = (ending.seconds >= 0.05).then_some(ending.seconds);
     let mut lines = match ending.failure {
         Some(failure) => failed(layout, subject, &mut row, failure),
         None => succeeded(layout, subject, &mut row, ending.result),
@@ -74,6 +75,13 @@ pub(super) fn skipped(layout: Layout<'_>, subject: Subject<'_>, reason: &SkipRea
     let mut row = subject.row(Mark::State(StepState::Skipped), "skipped");
     row.title = "";
     with_text(layout, row, &reason.describe())
+}
+
+/// A step waits for others, where no live line shows it.
+pub(super) fn waiting(layout: Layout<'_>, subject: Subject<'_>, blocker: &str) -> Vec<String> {
+    let mut row = subject.row(Mark::Warning, "waiting");
+    row.title = "";
+    with_text(layout, row, &format!("for {}", one_line(blocker)))
 }
 
 /// An attempt failed and another follows.
@@ -101,7 +109,7 @@ pub(super) fn word(state: StepState) -> &'static str {
 
 fn succeeded(layout: Layout<'_>, subject: Subject<'_>, row: &mut Row<'_>, result: &str) -> Vec<String> {
     let plain_success = row.result.is_empty() && result.is_empty() && row.title.is_empty();
-    row.result = if plain_success && layout.style.interactive { "done" } else { result }.to_owned();
+    if plain_success && layout.style.interactive { "done" } else { result }.clone_into(&mut row.result);
     if subject.attempts > 1 {
         let attempts = format!("after {} attempts", subject.attempts);
         let parts = [row.result.as_str(), &attempts];

@@ -1,10 +1,10 @@
 //! Scripted runs, as a person would see them.
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::*;
 use crate::event::{PinnedConnection, PinnedStep};
-use crate::model::{Applied, Redactor, RunOutcome, StepState, StoppedBy};
+use crate::model::{Applied, Redactor, RunOutcome, StoppedBy};
 use crate::ui::out::capture::{Broken, Captured, out};
 
 fn id() -> RunId {
@@ -170,8 +170,50 @@ fn play(style: Style, events: Vec<EventKind>) -> (String, String) {
 #[test]
 fn a_run_in_plain_lines() {
     let (stdout, stderr) = play(Style::plain(), a_night());
-    insta::assert_snapshot!(stdout, @"");
-    insta::assert_snapshot!(stderr, @"");
+    assert!(stdout.starts_with("biggest: The biggest tables\n") && stdout.contains("orders"), "{stdout}");
+    assert!(!stdout.contains("vacuum"), "only results are data: {stdout}");
+    insta::assert_snapshot!(stderr, @r#"
+    Weekly vacuum (weekly_vacuum)
+      environment  production
+      target       db = wms_db at db1.example.com:5432 as maintenance (postgres)
+      operator     alice@bastion
+      reason       ticket 4711
+      steps        6: 3 read, 2 change, 1 disrupt
+      run          20261122-030000-abcd
+
+    ✓ done       enough_space  The data volume has room · 12 GiB are free
+    ✓ done       biggest       The biggest tables · 2 rows                      0.4s
+    ✓ done       go            Ask before the vacuum · yes, by alice
+    ▸            vacuum        Vacuum each of them · 2 items
+      ▸ started    orders
+      ✓ done       orders      VACUUM                                         1m 05s
+      ▸ started    stock
+      ✓ done       stock       VACUUM                                           3.0s
+        ! warning: skipping "stock_archive" --- only table or database owner can
+                   vacuum it
+    ✓ done       vacuum        Vacuum each of them · 2 succeeded              1m 08s
+    ▸ started    reindex       Rebuild the primary key of orders
+    ! waiting    reindex
+        for pid 4711 wms-batch, idle in transaction 3m: UPDATE orders
+    ↻ retrying   reindex
+        attempt 1 failed: canceling statement due to lock timeout; the next one in
+        5.0s
+    ▸ started    reindex       Rebuild the primary key of orders · attempt 2
+    ✗ failed     reindex       canceling statement due to lock timeout         15.3s
+        while waiting for ShareUpdateExclusiveLock on relation 16402 of database
+        16384
+        SQLSTATE 55P03; attempt 2; stopped by its timeout; part of it took effect
+        help: End the session that holds the lock, or raise `lock_timeout`.
+    – skipped    notify        `when: params.notify` is false
+    · the progress session was given up: few connections are left
+
+    ✗ failed in 3m 10s
+      steps        4 done, 1 skipped, 1 failed, 1 warning
+      failed       reindex
+      exit code    1: a step failed
+      run          20261122-030000-abcd
+      next         runbook report 20261122-030000-abcd
+    "#);
 }
 
 #[test]
@@ -212,7 +254,22 @@ fn lines_of_a_terminal_fit_it() {
     for line in &lines {
         assert!(console::measure_text_width(line) <= 60, "{line}");
     }
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @"
+    ✓ reindex       Rebuild the primary key o… · REINDEX  1m 05s
+    ✓ reindex       a result that is too long for the l…  1m 05s
+    ✓ reindex       Rebuild the primary key of orders     1m 05s
+        ! warning: a warning that is longer than the line that
+                   it has for itself
+    ✗ reindex       failed                                1m 05s
+        canceling statement due to lock timeout
+        while waiting for ShareUpdateExclusiveLock on relation
+        16402 of database 16384
+        SQLSTATE 55P03; stopped by its timeout; part of it took
+        effect
+        help: End the session that holds the lock, or raise
+              `lock_timeout`.
+    – reindex       skipped: excluded: not tonight
+    ");
 }
 
 #[test]
@@ -287,11 +344,9 @@ fn every_outcome_has_its_words_and_commands() {
 #[test]
 fn a_resumed_run_counts_what_was_done_before() {
     let mut state = RunState::default();
-    let mut seq = 0;
     let kinds =
         [run_started(), started(&step("biggest"), 1, Effect::Read), done(&step("biggest"), Value::Null, 0.1)];
-    for kind in kinds {
-        seq += 1;
+    for (seq, kind) in (1..).zip(kinds) {
         state.apply(&Event { seq, ..event(kind) }).unwrap();
     }
     let (out, _, stderr) = out(&Redactor::new());
