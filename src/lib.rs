@@ -10,11 +10,15 @@
 pub mod connect;
 pub mod demo;
 pub mod diagnostic;
+pub mod environment;
 pub mod event;
 pub mod journal;
+pub mod library;
 pub mod model;
 pub mod report;
+pub mod runbook;
 pub mod sql;
+pub mod step;
 pub mod template;
 pub mod ui;
 pub mod yaml;

@@ -1,6 +1,10 @@
 //! Connections to the outside world, opened on first use.
 
+mod connections;
+mod file;
 pub mod postgres;
 mod prompt;
 
+pub use connections::{ConnectionConfig, Connections, Expect, LentSession, Purpose, SessionKey};
+pub use file::{KeptFile, OutputFile, PrivateFile, open_input};
 pub use prompt::{AnswerKind, PromptError, Prompter, Question};

@@ -15,6 +15,8 @@ pub struct Question {
     pub message: String,
     /// What is about to happen, one line each, shown above the question.
     pub about: Vec<String>,
+    /// A value shown above the question; a list of maps is shown as a table.
+    pub shown: Value,
     /// What counts as an answer.
     pub answer: AnswerKind,
     /// How long to wait; forever when absent.

@@ -34,7 +34,7 @@ mod corpus;
 mod injection;
 #[cfg(test)]
 mod testing;
-#[cfg(test)]
+
 pub use error::{SqlError, SqlProblem};
 pub use hole::{HoleKind, Piece};
 pub use lock_mode::LockMode;

@@ -15,7 +15,7 @@ use super::{describe, passwords, placement, syntax, transaction};
 use crate::model::Class;
 
 /// A checked script.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Script {
     /// The statements, with something of the right type in every hole.
     pub statements: Vec<Statement>,

@@ -26,6 +26,11 @@ struct Inner {
 }
 
 impl Expression {
+    /// The expression `true`.
+    pub fn truth() -> Self {
+        Self { inner: Arc::new(Inner { source: "true".into(), reads: Vec::new() }) }
+    }
+
     /// Parses and checks an expression; every problem is reported.
     pub fn parse(source: &str) -> Result<Self, Vec<TemplateError>> {
         let expr = syntax::expression(source).map_err(|error| vec![error])?;

@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use super::error::{Fault, Problem};
-use super::sql_shim::{HoleKind, quote_ident, quote_literal, quote_relation};
 use super::value::{json_kind_name, json_to_text};
+use crate::sql::{HoleKind, quote_ident, quote_literal, quote_relation};
 
 /// The text that fills a hole of a kind with a value.
 pub(super) fn fragment(kind: HoleKind, value: &Json) -> Result<String, Fault> {

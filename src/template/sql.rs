@@ -10,17 +10,17 @@ use super::error::{Problem, TemplateError};
 use super::filters::{is_quoting, quoted};
 use super::fragment::fragment;
 use super::scope::Scope;
-use super::sql_shim::{HoleKind, Piece};
 use super::text::json_of;
 use super::{place, syntax};
+use crate::sql::{HoleKind, Piece};
 
 /// Checked SQL text with holes. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SqlTemplate {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     source: Box<str>,
     reads: Vec<Read>,
@@ -42,6 +42,12 @@ impl SqlTemplate {
     /// The SQL text as written.
     pub fn source(&self) -> &str {
         &self.inner.source
+    }
+
+    /// The holes that put text into SQL as it is.
+    pub fn raw_holes(&self) -> Vec<Range<usize>> {
+        let raw = self.inner.holes.iter().filter(|(kind, _)| *kind == HoleKind::Raw);
+        raw.map(|(_, range)| range.clone()).collect()
     }
 
     /// The variables its holes read; a read belongs to the hole whose range holds its own.

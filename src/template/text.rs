@@ -46,6 +46,11 @@ impl Template {
         Ok(Self { inner: Arc::new(Inner { source: source.into(), reads, form }) })
     }
 
+    /// A text without templates.
+    pub fn constant(text: &str) -> Self {
+        Self { inner: Arc::new(Inner { source: text.into(), reads: Vec::new(), form: Form::Plain }) }
+    }
+
     /// The text as written.
     pub fn source(&self) -> &str {
         &self.inner.source

@@ -1,10 +1,13 @@
 //! [`blockers`]: who keeps a session waiting.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::query_error::QueryError;
 use super::session::Session;
 use super::statement::ResultLimits;
+use crate::model::format_duration;
 
 /// A session that keeps another one waiting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +24,28 @@ pub struct Blocker {
     pub xact_age_seconds: Option<f64>,
     /// The beginning of its current or last statement.
     pub query: Option<String>,
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pid == 0 {
+            return f.write_str("a prepared transaction");
+        }
+        write!(f, "pid {}", self.pid)?;
+        for part in [&self.application, &self.user].into_iter().flatten().filter(|part| !part.is_empty()) {
+            write!(f, " {part}")?;
+        }
+        if let Some(state) = &self.state {
+            write!(f, ", {state}")?;
+        }
+        if let Some(seconds) = self.xact_age_seconds {
+            write!(f, " for {}", format_duration(seconds.round()))?;
+        }
+        match &self.query {
+            Some(query) => write!(f, ": {}", query.split_whitespace().collect::<Vec<_>>().join(" ")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The sessions that directly keep `pid` waiting; asked over another session than the waiting one.

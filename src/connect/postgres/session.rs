@@ -124,6 +124,8 @@ pub struct Session {
     pub(super) unaligned: bool,
     pub(super) types: TypeCatalog,
     pub(super) prepared: u64,
+    /// The first value of the last statement in front that returned one.
+    pub(super) front_value: Option<String>,
     pub(super) asked_to_cancel: Arc<AtomicBool>,
     driver: JoinSet<()>,
     mailbox: Arc<Mailbox>,
@@ -169,6 +171,7 @@ impl Session {
             wire: link.wire,
             types: TypeCatalog::default(),
             prepared: 0,
+            front_value: None,
             asked_to_cancel: Arc::clone(&link.canceller.asked),
             driver: link.driver,
             mailbox: link.mailbox,
@@ -241,6 +244,11 @@ impl Session {
     /// A handle that ends the running statement.
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
+    }
+
+    /// The first value that a statement in front returned, in the last pipeline.
+    pub fn front_value(&self) -> Option<&str> {
+        self.front_value.as_deref()
     }
 
     /// The notices that came since they were last taken. Results take those of their own statement.

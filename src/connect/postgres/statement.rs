@@ -40,7 +40,7 @@ pub struct Column {
 }
 
 /// What a statement returned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StatementResult {
     /// The columns; none if the statement returns no rows.
     pub columns: Vec<Column>,
@@ -101,6 +101,27 @@ impl Session {
         self.pipeline(&[], statement, Some(arguments), &[], limits).await
     }
 
+    /// Asks for the plan of a statement without running it; with arguments, for the plan with these values.
+    pub async fn explain(
+        &mut self,
+        before: &[String],
+        statement: &str,
+        arguments: &[Value],
+        limits: &ResultLimits,
+    ) -> Result<StatementResult, QueryError> {
+        if arguments.is_empty() {
+            let explain = format!("EXPLAIN (FORMAT JSON) {statement}");
+            return self.pipeline(before, &explain, None, &[], limits).await;
+        }
+        let literals: Vec<String> = arguments.iter().map(literal).collect::<Result<_, _>>()?;
+        self.prepared += 1;
+        let name = format!("runbook_{}", self.prepared);
+        let mut front = before.to_vec();
+        front.push(format!("PREPARE {name} AS {statement}"));
+        let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE {name}({})", literals.join(", "));
+        self.pipeline(&front, &explain, None, &[format!("DEALLOCATE {name}")], limits).await
+    }
+
     /// Runs a statement with others in front and behind, in one round trip if possible, and returns its result.
     ///
     /// An earlier failure is the error. Outside a transaction the server would go on after a failed statement in
@@ -119,6 +140,7 @@ impl Session {
         }
         self.forget_cancel();
         drop(self.take_notices());
+        self.front_value = None;
         let guarded = self.transaction_status() != TransactionStatus::Idle
             || before.first().is_none_or(|first| begins_transaction(first));
         let mut front = self.send_all(before).await?;
@@ -151,10 +173,12 @@ impl Session {
         stage: fn(usize) -> Stage,
     ) -> Result<(), QueryError> {
         let mut outcome = Ok(());
-        let none = ResultLimits { max_rows: 0, max_bytes: 0 };
+        let first = ResultLimits { max_rows: 1, ..ResultLimits::default() };
         for (index, pending) in pending.into_iter().enumerate() {
-            let received = self.receive(pending, &none).await;
-            outcome = outcome.and(received.map(drop).map_err(|error| error.at(stage(index))));
+            let received = self.receive(pending, &first).await;
+            let received =
+                received.map(|answer| self.front_value = answer.first_value().or(self.front_value.take()));
+            outcome = outcome.and(received.map_err(|error| error.at(stage(index))));
         }
         outcome
     }
@@ -277,6 +301,10 @@ impl Session {
 }
 
 impl Answer {
+    fn first_value(self) -> Option<String> {
+        self.rows.into_iter().next()?.into_iter().next()?
+    }
+
     fn keep(&mut self, row: &tokio_postgres::SimpleQueryRow, limits: &ResultLimits) {
         self.row_count += 1;
         // Once a row was dropped none behind it is kept, so that what is kept is the beginning.

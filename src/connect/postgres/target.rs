@@ -1,6 +1,6 @@
 //! [`Target`]: everything that is needed to connect, decided; the result of [`resolve`](super::resolve()).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -181,6 +181,29 @@ impl Target {
     pub fn describe(&self) -> String {
         let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
         format!("{} on {} as {}", self.database, hosts.join(", "), self.user)
+    }
+
+    /// The variables by which libpq's programs find the first host, and the line of a private password file.
+    pub fn libpq_environment(&self) -> (BTreeMap<String, String>, Option<Secret>) {
+        let mut variables = BTreeMap::from([
+            ("PGUSER".to_owned(), self.user.clone()),
+            ("PGDATABASE".to_owned(), self.database.clone()),
+        ]);
+        let Some(host) = self.hosts.first() else { return (variables, None) };
+        variables.insert("PGPORT".to_owned(), host.port().to_string());
+        let name = match host {
+            Host::Tcp { name, .. } => name.clone(),
+            Host::Socket { directory, .. } => directory.display().to_string(),
+        };
+        variables.insert("PGHOST".to_owned(), name);
+        if matches!(host, Host::Tcp { .. }) {
+            variables.insert("PGSSLMODE".to_owned(), self.tls.mode.as_str().to_owned());
+        }
+        let escape = |text: &str| text.replace('\\', "\\\\").replace(':', "\\:");
+        let line = self
+            .password_for(host)
+            .map(|password| Secret::new(format!("*:*:*:*:{}\n", escape(password.expose()))));
+        (variables, line)
     }
 
     /// The same servers and login, another database.

@@ -34,6 +34,20 @@ pub enum SslMode {
     VerifyFull,
 }
 
+impl SslMode {
+    /// The word that libpq uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Allow => "allow",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+}
+
 /// How TLS begins: `sslnegotiation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SslNegotiation {

@@ -4,9 +4,9 @@
 
 use minijinja::{Environment, Error, Value};
 
+use crate::sql::HoleKind;
 use crate::template::error::Fault;
 use crate::template::fragment::fragment;
-use crate::template::sql_shim::HoleKind;
 use crate::template::value::to_json;
 
 const KINDS: &[(&str, HoleKind)] = &[

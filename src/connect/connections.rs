@@ -1,0 +1,317 @@
+//! [`Connections`]: everything a run talks to, looked up by the name the environment gives it.
+//!
+//! Sessions are opened on first use and kept: one for each connection, database, login and purpose, taken in turn;
+//! steps that run at the same time get their own.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+
+use super::file::PrivateFile;
+use super::postgres::{
+    self, Address, ConnectError, Identity, QueryError, ResultLimits, Session, SessionOptions,
+    StatementResult, Target,
+};
+use crate::model::{Failure, ProcessEnvironment, Secret};
+
+/// Where a connection leads.
+#[derive(Debug, Clone)]
+pub enum ConnectionConfig {
+    /// A PostgreSQL database.
+    Postgres {
+        /// Its address.
+        address: Box<Address>,
+        /// What must be true of it, checked on every new session.
+        expect: Expect,
+    },
+    /// The machine this runs on.
+    LocalHost,
+}
+
+impl ConnectionConfig {
+    /// The kind of connection, as `connections:` names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Postgres { .. } => "postgres",
+            Self::LocalHost => "host",
+        }
+    }
+}
+
+/// What must be true of a PostgreSQL target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expect {
+    /// The database's name.
+    pub database: Option<String>,
+    /// The role that logs in.
+    pub role: Option<String>,
+    /// Primary (`true`) or standby (`false`).
+    pub primary: Option<bool>,
+    /// The cluster's system identifier.
+    pub system_identifier: Option<String>,
+}
+
+impl Expect {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What differs, one line each.
+    pub fn differences(&self, identity: &Identity) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut compare = |what: &str, expected: Option<&String>, actual: Option<&String>| {
+            if let Some(expected) = expected
+                && actual != Some(expected)
+            {
+                let actual = actual.map_or("unknown", String::as_str);
+                found.push(format!("{what} is `{actual}`, expected `{expected}`"));
+            }
+        };
+        compare("the database", self.database.as_ref(), Some(&identity.database));
+        compare("the role", self.role.as_ref(), Some(&identity.user));
+        compare(
+            "the system identifier",
+            self.system_identifier.as_ref(),
+            identity.system_identifier.as_ref(),
+        );
+        if let Some(primary) = self.primary
+            && primary == identity.standby
+        {
+            let word = |primary: bool| if primary { "a primary" } else { "a standby" };
+            found.push(format!("the server is {}, expected {}", word(!primary), word(primary)));
+        }
+        found
+    }
+}
+
+/// Which session a step wants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SessionKey {
+    /// The environment's name of the connection.
+    pub connection: String,
+    /// Another database than the connection's.
+    pub database: Option<String>,
+    /// Another role to log in as.
+    pub login: Option<String>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What a session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// The steps of the run.
+    Steps,
+    /// Watching a step: progress and blockers.
+    Watching,
+    /// A plan: read-only from the start.
+    Planning,
+}
+
+impl SessionKey {
+    /// The ordinary session of a connection.
+    pub fn of(connection: &str, purpose: Purpose) -> Self {
+        Self { connection: connection.to_owned(), database: None, login: None, purpose }
+    }
+}
+
+/// A session on loan, and the settings it carries.
+#[derive(Debug)]
+pub struct LentSession {
+    /// The session.
+    pub session: Session,
+    /// Settings sent so far, by name.
+    pub applied: BTreeMap<String, String>,
+    key: SessionKey,
+}
+
+/// Everything a run talks to.
+#[derive(Debug)]
+pub struct Connections {
+    configs: BTreeMap<String, ConnectionConfig>,
+    process: ProcessEnvironment,
+    idle: Mutex<HashMap<SessionKey, Vec<LentSession>>>,
+    /// `SET` statements of the runbook, replayed on every later session of that connection.
+    tracked: Mutex<HashMap<String, Vec<String>>>,
+}
+
+impl Connections {
+    /// Connections that open nothing until they are used.
+    pub fn new(configs: BTreeMap<String, ConnectionConfig>, process: ProcessEnvironment) -> Self {
+        Self { configs, process, idle: Mutex::default(), tracked: Mutex::default() }
+    }
+
+    /// The configuration of a connection.
+    pub fn config(&self, name: &str) -> Option<&ConnectionConfig> {
+        self.configs.get(name)
+    }
+
+    /// Where a postgres connection leads, by libpq's rules; nothing is opened.
+    pub fn target(&self, name: &str) -> Result<Target, Failure> {
+        match self.configs.get(name) {
+            Some(ConnectionConfig::Postgres { address, .. }) => {
+                postgres::resolve(address, &self.process).map_err(|error| refused(&error))
+            }
+            _ => Err(Failure::new(format!("the environment has no postgres connection `{name}`"))
+                .help("Add it to the environment's `connections:`.")),
+        }
+    }
+
+    /// Lends a session, opening one when none is idle.
+    pub async fn lend(
+        &self,
+        key: &SessionKey,
+        password: Option<&Secret>,
+        application_name: &str,
+    ) -> Result<LentSession, Failure> {
+        while let Some(lent) = self.take_idle(key) {
+            if !lent.session.is_closed() {
+                return Ok(lent);
+            }
+        }
+        let mut target = self.target(&key.connection)?;
+        if let Some(database) = &key.database {
+            target = target.with_database(database);
+        }
+        if let Some(login) = &key.login {
+            target = target.with_login(login, password.cloned());
+        }
+        let options = SessionOptions {
+            application_name: application_name.to_owned(),
+            read_only: key.purpose != Purpose::Steps,
+            ..SessionOptions::default()
+        };
+        let mut session = Session::open(&target, &options).await.map_err(|error| refused(&error))?;
+        if key.login.is_none() {
+            self.check_target(&key.connection, key.database.is_some(), &mut session).await?;
+        }
+        if key.purpose == Purpose::Steps {
+            self.replay(&key.connection, &mut session).await?;
+        }
+        let applied = BTreeMap::from([("application_name".to_owned(), application_name.to_owned())]);
+        Ok(LentSession { session, applied, key: key.clone() })
+    }
+
+    /// Takes a session back; a broken one is dropped.
+    pub fn give_back(&self, lent: LentSession) {
+        if lent.session.is_closed() {
+            return;
+        }
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.entry(lent.key.clone()).or_default().push(lent);
+        }
+    }
+
+    /// Closes the idle sessions of a connection, before a statement that no session may watch.
+    pub async fn close_idle(&self, connection: &str) {
+        let mut closing = Vec::new();
+        if let Ok(mut idle) = self.idle.lock() {
+            for (key, sessions) in idle.iter_mut().filter(|(key, _)| key.connection == connection) {
+                debug_assert_eq!(key.connection, connection);
+                closing.append(sessions);
+            }
+        }
+        for lent in closing {
+            lent.session.close().await;
+        }
+    }
+
+    /// Closes every idle session, at the end of a run.
+    pub async fn close_all(&self) {
+        for name in self.configs.keys() {
+            self.close_idle(name).await;
+        }
+    }
+
+    /// Remembers a `SET` of the runbook for later sessions of the connection.
+    pub fn track(&self, connection: &str, statement: &str) {
+        if let Ok(mut tracked) = self.tracked.lock() {
+            tracked.entry(connection.to_owned()).or_default().push(statement.to_owned());
+        }
+    }
+
+    /// The variables by which libpq's programs find a postgres connection, and the private file with its password.
+    pub fn libpq_environment(
+        &self,
+        name: &str,
+    ) -> Result<(BTreeMap<String, String>, Option<PrivateFile>), Failure> {
+        let target = self.target(name)?;
+        let (mut variables, password_line) = target.libpq_environment();
+        let file = password_line.map(|line| PrivateFile::create(line.expose())).transpose()?;
+        if let Some(file) = &file {
+            variables.insert("PGPASSFILE".to_owned(), file.path().display().to_string());
+        }
+        Ok((variables, file))
+    }
+
+    fn take_idle(&self, key: &SessionKey) -> Option<LentSession> {
+        self.idle.lock().ok()?.get_mut(key)?.pop()
+    }
+
+    async fn check_target(
+        &self,
+        name: &str,
+        other_database: bool,
+        session: &mut Session,
+    ) -> Result<(), Failure> {
+        let Some(ConnectionConfig::Postgres { expect, .. }) = self.configs.get(name) else { return Ok(()) };
+        let expect =
+            if other_database { Expect { database: None, ..expect.clone() } } else { expect.clone() };
+        if expect.is_empty() {
+            return Ok(());
+        }
+        let identity = postgres::identity(session).await.map_err(|error| Failure::new(error.to_string()))?;
+        match expect.differences(&identity) {
+            differences if differences.is_empty() => Ok(()),
+            differences => Err(Failure {
+                details: differences,
+                ..Failure::new(format!("connection `{name}` leads to the wrong target"))
+            }
+            .help("Check the environment's address and its `expect:`.")),
+        }
+    }
+
+    async fn replay(&self, name: &str, session: &mut Session) -> Result<(), Failure> {
+        let statements =
+            self.tracked.lock().ok().and_then(|tracked| tracked.get(name).cloned()).unwrap_or_default();
+        for statement in statements {
+            let replayed = session.run(&statement, &ResultLimits::default()).await;
+            replayed.map_err(|error| Failure::new(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+/// A connection that could not be opened, as a failure: nothing was done yet, so a second attempt is harmless.
+fn refused(error: &ConnectError) -> Failure {
+    let failure =
+        Failure { sqlstate: error.sqlstate().map(str::to_owned), ..Failure::new(error.to_string()) }
+            .help(error.help());
+    if error.is_transient() { failure.retryable() } else { failure }
+}
+
+impl LentSession {
+    /// The `SET` and `RESET` statements that lead from the settings the session carries to the wanted ones.
+    pub fn settings_to(&mut self, wanted: BTreeMap<String, String>) -> Vec<String> {
+        let resets = self
+            .applied
+            .keys()
+            .filter(|name| !wanted.contains_key(*name))
+            .map(|name| format!("RESET {name}"));
+        let sets = wanted
+            .iter()
+            .filter(|(name, value)| self.applied.get(*name) != Some(value))
+            .map(|(name, value)| format!("SET {name} = {value}"));
+        let statements = resets.chain(sets).collect();
+        self.applied = wanted;
+        statements
+    }
+
+    /// Runs one statement and takes all of its result, up to the limits.
+    pub async fn query(
+        &mut self,
+        statement: &str,
+        limits: &ResultLimits,
+    ) -> Result<StatementResult, QueryError> {
+        self.session.run(statement, limits).await
+    }
+}

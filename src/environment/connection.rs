@@ -1,0 +1,157 @@
+//! What an environment says about a connection.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::connect::postgres::Address;
+use crate::connect::{ConnectionConfig, Expect};
+use crate::model::{Failure, ProcessEnvironment, Secret};
+
+/// A connection as an environment has it.
+#[derive(Debug, Clone)]
+pub enum ConnectionEntry {
+    /// A PostgreSQL database.
+    Postgres(Box<PostgresEntry>),
+    /// A machine where programs run.
+    Host(HostEntry),
+    /// A kind that this version cannot use; an error only when a runbook needs it.
+    Unsupported(String),
+}
+
+/// A PostgreSQL database.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresEntry {
+    /// A connection URI or `key=value` string, as psql takes it.
+    pub dsn: Option<String>,
+    /// The host, when it is not in `dsn`.
+    pub host: Option<String>,
+    /// The port.
+    pub port: Option<u16>,
+    /// The role.
+    pub user: Option<String>,
+    /// The database.
+    pub database: Option<String>,
+    /// How the connection is encrypted.
+    pub sslmode: Option<String>,
+    /// Other keywords of libpq.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    /// Where the password comes from.
+    pub password: Option<PasswordSource>,
+    /// What must be true of the target, checked on every new session.
+    #[serde(default)]
+    pub expect: ExpectEntry,
+    /// How the server is reached when not directly.
+    pub via: Option<Value>,
+}
+
+/// What must be true of a target.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectEntry {
+    /// The database's name.
+    pub database: Option<String>,
+    /// The role that logs in.
+    pub role: Option<String>,
+    /// Primary (`true`) or standby (`false`).
+    pub primary: Option<bool>,
+    /// The cluster's system identifier, in quotes.
+    pub system_identifier: Option<String>,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum PasswordSource {
+    /// The first line of a file.
+    File(String),
+    /// An environment variable.
+    Env(String),
+}
+
+/// A machine where programs run.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostEntry {
+    /// The machine this runs on.
+    pub local: Option<LocalHost>,
+    /// A pod; not usable in this version.
+    pub kubernetes: Option<Value>,
+    /// The pod's name.
+    pub pod: Option<Value>,
+    /// Labels that find the pod.
+    pub selector: Option<Value>,
+    /// The container.
+    pub container: Option<Value>,
+}
+
+/// The machine this runs on has no settings.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocalHost {}
+
+impl PasswordSource {
+    /// Reads the secret.
+    pub fn read(&self, process: &ProcessEnvironment) -> Result<Secret, Failure> {
+        match self {
+            Self::File(path) => {
+                let text = std::fs::read_to_string(process.directory.join(path)).map_err(|error| {
+                    Failure::new(format!("cannot read the secret in {path}: {error}"))
+                        .help("Check the path in the environment's file.")
+                })?;
+                Ok(Secret::new(text.lines().next().unwrap_or_default()))
+            }
+            Self::Env(name) => process.get(name).map(Secret::new).ok_or_else(|| {
+                Failure::new(format!("the environment variable `{name}` is not set"))
+                    .help("Set it, or name another source of the secret.")
+            }),
+        }
+    }
+}
+
+impl ConnectionEntry {
+    /// The configuration to connect with.
+    pub fn config(&self, name: &str, process: &ProcessEnvironment) -> Result<ConnectionConfig, Failure> {
+        match self {
+            Self::Postgres(entry) => entry.config(name, process),
+            Self::Host(HostEntry { local: Some(_), .. }) => Ok(ConnectionConfig::LocalHost),
+            Self::Host(_) => Err(unsupported(name, "a host in a pod")),
+            Self::Unsupported(kind) => Err(unsupported(name, kind)),
+        }
+    }
+}
+
+impl PostgresEntry {
+    fn config(&self, name: &str, process: &ProcessEnvironment) -> Result<ConnectionConfig, Failure> {
+        if self.via.is_some() {
+            return Err(unsupported(name, "a database behind `via`"));
+        }
+        let mut fields = self.options.clone();
+        let own = [
+            ("host", self.host.clone()),
+            ("port", self.port.map(|port| port.to_string())),
+            ("user", self.user.clone()),
+            ("dbname", self.database.clone()),
+            ("sslmode", self.sslmode.clone()),
+        ];
+        fields.extend(own.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+        let address = Address {
+            dsn: self.dsn.clone(),
+            fields,
+            password: self.password.as_ref().map(|source| source.read(process)).transpose()?,
+            ambient: false,
+        };
+        let ExpectEntry { database, role, primary, system_identifier } = self.expect.clone();
+        let expect = Expect { database, role, primary, system_identifier };
+        Ok(ConnectionConfig::Postgres { address: Box::new(address), expect })
+    }
+}
+
+fn unsupported(name: &str, what: &str) -> Failure {
+    Failure::new(format!("connection `{name}` is {what}, which this version cannot use"))
+        .help("Name a direct `postgres` connection or the local host.")
+}

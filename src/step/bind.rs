@@ -1,0 +1,161 @@
+//! [`Binder`]: the one place where templates of step bodies are rendered.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::error::BindError;
+use super::templated::{Expr, Seconds, SqlText, Templated, Text};
+use crate::model::{Redactor, parse_duration};
+use crate::sql::Statement;
+use crate::template::{Read, Scope};
+
+/// Which variables are secret; decided when the runbook is loaded, since reads are known from the text alone.
+#[derive(Debug, Clone, Default)]
+pub struct SecretNames {
+    names: std::collections::BTreeSet<(String, String)>,
+}
+
+impl SecretNames {
+    /// Marks `params.x`, `vars.x` or the output of `steps.x` as secret.
+    pub fn insert(&mut self, root: &str, name: &str) {
+        self.names.insert((root.to_owned(), name.to_owned()));
+    }
+
+    /// Whether a read sees a secret. Facts about a secret step, such as its state, are no secret.
+    pub fn covers(&self, read: &Read) -> bool {
+        const OPEN: &[&str] =
+            &["state", "started", "succeeded", "failed", "skipped", "uncertain", "cancelled"];
+        if self.names.is_empty() || read.path.last().is_some_and(|field| OPEN.contains(&field.as_str())) {
+            return false;
+        }
+        (1..=read.path.len())
+            .any(|depth| self.names.contains(&(read.root.clone(), read.path[..depth].join("."))))
+    }
+
+    /// Whether any of the reads sees a secret.
+    pub fn any(&self, reads: &[Read]) -> bool {
+        reads.iter().any(|read| self.covers(read))
+    }
+}
+
+/// Renders what a body holds, and teaches the redactor what came out of secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct Binder<'a> {
+    /// The variables.
+    pub scope: &'a Scope,
+    /// Which of them are secret.
+    pub secrets: &'a SecretNames,
+    /// Learns every text made from a secret.
+    pub redactor: &'a Redactor,
+    /// The environment's name of each connection the runbook declares.
+    pub connections: &'a BTreeMap<String, String>,
+    /// The connection of a step that names none, per kind of connection.
+    pub default_connection: Option<&'a str>,
+}
+
+impl Binder<'_> {
+    /// Renders a text.
+    pub fn text(&self, text: &Text) -> Result<String, BindError> {
+        let rendered = text
+            .template
+            .render_text(self.scope)
+            .map_err(|error| BindError::template(text.source(), error))?;
+        self.learn(text.template.reads(), &rendered);
+        Ok(rendered)
+    }
+
+    /// Renders a text where there is one.
+    pub fn maybe_text(&self, text: Option<&Text>) -> Result<Option<String>, BindError> {
+        text.map(|text| self.text(text)).transpose()
+    }
+
+    /// Evaluates an expression.
+    pub fn value(&self, expr: &Expr) -> Result<Value, BindError> {
+        expr.expression.eval(self.scope).map_err(|error| BindError::template(expr.source(), error))
+    }
+
+    /// Evaluates an expression that must be true or false.
+    pub fn truth(&self, expr: &Expr) -> Result<bool, BindError> {
+        expr.expression.eval_bool(self.scope).map_err(|error| BindError::template(expr.source(), error))
+    }
+
+    /// Renders every text of a value.
+    pub fn json(&self, value: &Templated) -> Result<Value, BindError> {
+        Ok(match value {
+            Templated::Plain(plain) => plain.clone(),
+            Templated::Text(text) => {
+                let rendered = text
+                    .template
+                    .render(self.scope)
+                    .map_err(|error| BindError::template(text.source(), error))?;
+                if let Some(rendered) = rendered.as_str() {
+                    self.learn(text.template.reads(), rendered);
+                }
+                rendered
+            }
+            Templated::List(items) => {
+                items.iter().map(|item| self.json(item)).collect::<Result<Vec<_>, _>>()?.into()
+            }
+            Templated::Map(map) => Value::Object(
+                map.iter()
+                    .map(|(key, value)| Ok((key.clone(), self.json(value)?)))
+                    .collect::<Result<_, BindError>>()?,
+            ),
+        })
+    }
+
+    /// Renders a duration, in seconds.
+    pub fn seconds(&self, seconds: &Seconds) -> Result<f64, BindError> {
+        let text = match seconds {
+            Seconds::Fixed(seconds) => return Ok(*seconds),
+            Seconds::Template(text) => text,
+        };
+        let value = self.json(&Templated::Text(text.clone()))?;
+        let parsed = match &value {
+            Value::Number(number) => number.as_f64().ok_or_else(|| "is not a number".to_owned()),
+            Value::String(text) => parse_duration(text),
+            other => Err(format!("`{other}` is not a duration")),
+        };
+        parsed.map_err(|message| BindError {
+            message,
+            source: text.source().to_owned(),
+            help: Some("Write a duration such as `5s` or `2m`, or a number of seconds.".to_owned()),
+        })
+    }
+
+    /// Renders a duration where there is one.
+    pub fn maybe_seconds(&self, seconds: Option<&Seconds>) -> Result<Option<f64>, BindError> {
+        seconds.map(|seconds| self.seconds(seconds)).transpose()
+    }
+
+    /// Puts escaped values into SQL and proves that only the holes changed.
+    pub fn sql(&self, text: &SqlText) -> Result<Vec<Statement>, BindError> {
+        let fragments =
+            text.template.fragments(self.scope).map_err(|error| BindError::template(text.source(), error))?;
+        if self.secrets.any(text.template.reads()) {
+            fragments.iter().for_each(|fragment| self.redactor.learn(fragment.trim_matches('\'')));
+        }
+        text.script.bind(&fragments).map_err(|error| BindError {
+            message: error.message,
+            source: text.source().to_owned(),
+            help: error.help,
+        })
+    }
+
+    /// The environment's name of a connection, or of the default one.
+    pub fn connection(&self, name: Option<&str>) -> Result<String, BindError> {
+        let name = name.or(self.default_connection).unwrap_or_default();
+        self.connections.get(name).cloned().ok_or_else(|| BindError {
+            message: format!("connection `{name}` is not declared"),
+            source: name.to_owned(),
+            help: Some("Declare it under `connections:`.".to_owned()),
+        })
+    }
+
+    fn learn(&self, reads: &[Read], rendered: &str) {
+        if self.secrets.any(reads) {
+            self.redactor.learn(rendered);
+        }
+    }
+}
