@@ -274,8 +274,9 @@ fn reads_are_known() {
             .iter()
             .map(|read| {
                 assert!(text[read.range.clone()].starts_with(&read.root));
-                let path = read.path.iter().map(|name| format!(".{name}")).collect::<String>();
-                format!("{}{path}{}", read.root, if read.guarded { "?" } else { "" })
+                let parts: Vec<&str> =
+                    std::iter::once(&read.root).chain(&read.path).map(String::as_str).collect();
+                format!("{}{}", parts.join("."), if read.guarded { "?" } else { "" })
             })
             .collect();
         assert_eq!(found, expected, "{text}");
