@@ -231,7 +231,7 @@ impl<'s> Check<'s> {
         }
         let range = path.range;
         if !ROOTS.contains(&root) {
-            return self.report_unknown_root(root, range);
+            return self.report_unknown_root(root, range.start..range.start + root.len());
         }
         let needed = match root {
             "steps" => 2,

@@ -98,7 +98,7 @@ impl<'s> Desugar<'s> {
         match expr {
             Expr::Var(node) => filter(name::DEFINED, variable(node.id, &range), vec![], &range),
             Expr::Const(node) => constant(node.value.clone(), &range),
-            Expr::GetAttr(node) => self.attr(name::ATTR, node, self.expr(&node.expr), &range),
+            Expr::GetAttr(node) => attr(name::ATTR, node, self.expr(&node.expr), &range),
             Expr::GetItem(node) => self.item(name::ITEM, node, self.expr(&node.expr), &range),
             Expr::Slice(node) => self.slice(node, &range),
             Expr::UnaryOp(node) => self.unary(node, &range),
@@ -119,7 +119,7 @@ impl<'s> Desugar<'s> {
         let range = self.range(expr);
         match expr {
             Expr::Var(node) => variable(node.id, &range),
-            Expr::GetAttr(node) => self.attr(name::TRY_ATTR, node, self.guarded(&node.expr), &range),
+            Expr::GetAttr(node) => attr(name::TRY_ATTR, node, self.guarded(&node.expr), &range),
             Expr::GetItem(node) => self.item(name::TRY_ITEM, node, self.guarded(&node.expr), &range),
             Expr::Filter(node) if aggregates(node.name) => {
                 self.plain_filter(node, node.expr.as_ref().map(|input| self.guarded(input)))
@@ -141,16 +141,6 @@ impl<'s> Desugar<'s> {
 
     fn wrap(&self, filter_name: &'static str, expr: &Expr<'s>) -> Expr<'s> {
         filter(filter_name, self.expr(expr), vec![], &self.range(expr))
-    }
-
-    fn attr(
-        &self,
-        filter_name: &'static str,
-        node: &GetAttr<'s>,
-        inner: Expr<'s>,
-        range: &Range<usize>,
-    ) -> Expr<'s> {
-        filter(filter_name, inner, vec![CallArg::Pos(constant(Value::from(node.name), range))], range)
     }
 
     fn item(
@@ -212,10 +202,10 @@ impl<'s> Desugar<'s> {
     }
 
     fn filter(&self, node: &Spanned<Filter<'s>>, range: &Range<usize>) -> Expr<'s> {
-        let input = node.expr.as_ref().map(|input| match guards(node.name) {
-            true => self.guarded(input),
-            false => self.expr(input),
-        });
+        let input = node
+            .expr
+            .as_ref()
+            .map(|input| if guards(node.name) { self.guarded(input) } else { self.expr(input) });
         let applied = self.plain_filter(node, input);
         if aggregates(node.name) { filter(name::FOUND, applied, vec![], range) } else { applied }
     }
@@ -320,6 +310,10 @@ fn constant<'s>(value: Value, range: &Range<usize>) -> Expr<'s> {
 
 fn filter<'s>(name: &'s str, input: Expr<'s>, args: Vec<CallArg<'s>>, range: &Range<usize>) -> Expr<'s> {
     Expr::Filter(spanned(Filter { name, expr: Some(input), args }, range))
+}
+
+fn attr<'s>(name: &'s str, node: &GetAttr<'s>, inner: Expr<'s>, range: &Range<usize>) -> Expr<'s> {
+    filter(name, inner, vec![CallArg::Pos(constant(Value::from(node.name), range))], range)
 }
 
 /// What is assigned to: names, possibly in a list; never evaluated.

@@ -25,6 +25,8 @@ mod value;
 
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod tests;
 
 pub use check::{ROOTS, Read};
 pub use error::{Problem, TemplateError};

@@ -134,8 +134,8 @@ fn iterate(value: Value) -> Result<Value, Error> {
     }
 }
 
-fn attr(value: Value, key: &str) -> Result<Value, Error> {
-    Ok(strict(&value, key)?)
+fn attr(value: &Value, key: &str) -> Result<Value, Error> {
+    Ok(strict(value, key)?)
 }
 
 /// The value under a name; its absence is an error that suggests the nearest name.
@@ -171,11 +171,11 @@ fn lenient(value: &Value, key: &str) -> Value {
     value.get_attr(key).unwrap_or(Value::UNDEFINED)
 }
 
-fn item(value: Value, key: Value) -> Result<Value, Error> {
+fn item(value: &Value, key: &Value) -> Result<Value, Error> {
     if let Some(key) = key.as_str() {
-        return Ok(strict(&value, key)?);
+        return Ok(strict(value, key)?);
     }
-    let found = value.get_item(&key).unwrap_or(Value::UNDEFINED);
+    let found = value.get_item(key).unwrap_or(Value::UNDEFINED);
     if !found.is_undefined() {
         return Ok(found);
     }
@@ -183,7 +183,7 @@ fn item(value: Value, key: Value) -> Result<Value, Error> {
         Some(length) if value.kind() != ValueKind::Map => {
             format!("The list has {length} items, counted from 0.")
         }
-        _ => format!("What stands before the bracket is {}.", with_article(&value)),
+        _ => format!("What stands before the bracket is {}.", with_article(value)),
     };
     Err(Fault::about(Problem::Undefined, "is not defined").help(help).into())
 }
@@ -194,14 +194,14 @@ fn try_item(value: Value, key: Value) -> Result<Value, Error> {
 }
 
 /// `[start:stop]` of text and lists; negative bounds count from the end.
-fn slice(value: Value, start: Value, stop: Value) -> Result<Value, Error> {
+fn slice(value: &Value, start: &Value, stop: &Value) -> Result<Value, Error> {
     if let Some(text) = value.as_str() {
         let letters: Vec<char> = text.chars().collect();
-        let (from, to) = bounds(letters.len(), &start, &stop)?;
+        let (from, to) = bounds(letters.len(), start, stop)?;
         return Ok(Value::from(letters[from..to].iter().collect::<String>()));
     }
-    let all = items(&value)?;
-    let (from, to) = bounds(all.len(), &start, &stop)?;
+    let all = items(value)?;
+    let (from, to) = bounds(all.len(), start, stop)?;
     Ok(Value::from(all[from..to].to_vec()))
 }
 
@@ -218,8 +218,9 @@ fn bounds(length: usize, start: &Value, stop: &Value) -> Result<(usize, usize), 
     Ok((from, to.max(from)))
 }
 
-fn chain(first: Value, words: &str, rest: Rest<Value>) -> Result<bool, Error> {
-    let mut left = &first;
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter")]
+fn chain(first: &Value, words: &str, rest: Rest<Value>) -> Result<bool, Error> {
+    let mut left = first;
     for (word, right) in words.split(',').zip(rest.iter()) {
         if !compare(word, left, right)? {
             return Ok(false);
@@ -290,8 +291,7 @@ fn contains(container: &Value, value: &Value) -> Result<bool, Fault> {
 /// Arithmetic and joining.
 pub(super) fn combined(word: &str, left: &Value, right: &Value) -> Result<Value, Fault> {
     match (word, left.kind(), right.kind()) {
-        ("~", ..) => joined(&to_text(left)?, &to_text(right)?),
-        ("+", ValueKind::String, ValueKind::String) => joined(&to_text(left)?, &to_text(right)?),
+        ("~", ..) | ("+", ValueKind::String, ValueKind::String) => joined(&to_text(left)?, &to_text(right)?),
         ("+", ValueKind::Seq | ValueKind::Iterable, ValueKind::Seq | ValueKind::Iterable) => {
             let mut all = items(left)?;
             all.extend(items(right)?);

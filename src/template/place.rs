@@ -64,10 +64,9 @@ fn is_comparison(op: BinOpKind) -> bool {
 
 /// Takes in the opening parentheses that the first operand's own place leaves out: `(a) < b`.
 fn balanced(source: &str, mut range: Range<usize>) -> Range<usize> {
+    let text = source.get(range.clone()).unwrap_or_default();
+    let mut missing = text.matches(')').count().saturating_sub(text.matches('(').count());
     let bytes = source.as_bytes();
-    let count =
-        |byte: u8| bytes.get(range.clone()).map_or(0, |part| part.iter().filter(|&&b| b == byte).count());
-    let mut missing = count(b')').saturating_sub(count(b'('));
     let mut at = range.start;
     while missing > 0 && at > 0 && matches!(bytes[at - 1], b'(' | b' ' | b'\n' | b'\t') {
         at -= 1;

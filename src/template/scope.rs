@@ -59,6 +59,7 @@ impl Scope {
 
     /// Adds a root with a value.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made for the scope")]
     pub fn with_value(self, root: &str, value: serde_json::Value) -> Self {
         self.with(root, from_json(&value))
     }

@@ -1,5 +1,6 @@
 //! From text to minijinja's syntax tree, with the limits that keep every later walk over it shallow.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use minijinja::machinery::ast::{Expr, Stmt};
@@ -27,14 +28,14 @@ pub(super) fn is_plain(source: &str) -> bool {
 /// Parses a text with `{{ … }}` and `{% … %}` in it.
 pub(super) fn template(source: &str) -> Result<Stmt<'_>, TemplateError> {
     limit(source, false)?;
-    parse(source, "", SYNTAX.clone()).map_err(|error| explain(source, &error))
+    parse(source, "", SYNTAX.clone()).map_err(|error| explain(source, &error, false))
 }
 
 /// Parses a bare expression.
 pub(super) fn expression(source: &str) -> Result<Expr<'_>, TemplateError> {
     refuse_braces(source)?;
     limit(source, true)?;
-    parse_expr(source).map_err(|error| explain(source, &error))
+    parse_expr(source).map_err(|error| explain(source, &error, true))
 }
 
 fn refuse_braces(source: &str) -> Result<(), TemplateError> {
@@ -97,9 +98,24 @@ fn is_operator(token: &Token<'_>) -> bool {
     }
 }
 
-fn explain(source: &str, error: &minijinja::Error) -> TemplateError {
+/// The character at which the text stops being tokens; the lexer's errors have no place.
+fn unreadable(source: &str, in_expression: bool) -> Option<Range<usize>> {
+    let mut end = 0;
+    for found in tokenize(source, in_expression, SYNTAX.clone()) {
+        let Ok((_, span)) = found else {
+            let rest = source.get(end..)?.trim_start();
+            let start = source.len() - rest.len();
+            return Some(start..start + rest.chars().next()?.len_utf8());
+        };
+        end = super::place::raw(span).end;
+    }
+    None
+}
+
+fn explain(source: &str, error: &minijinja::Error, in_expression: bool) -> TemplateError {
     let found = TemplateError::from_machine(source, error);
-    let found = TemplateError { problem: Problem::Syntax, ..found };
+    let range = found.range.clone().or_else(|| unreadable(source, in_expression));
+    let found = TemplateError { problem: Problem::Syntax, range, ..found };
     match found.message.as_str() {
         message if message.contains("end of input") => {
             found.help("Close what was opened: `{{ … }}`, `{% if … %}`.")

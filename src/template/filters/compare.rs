@@ -14,11 +14,12 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("compare", compare);
 }
 
-fn compare(before: Value, after: Value, options: Kwargs) -> Result<Value, Error> {
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter")]
+fn compare(before: &Value, after: &Value, options: Kwargs) -> Result<Value, Error> {
     let key: Option<&str> = options.get("key")?;
     options.assert_all_used()?;
     let key = key.unwrap_or("name");
-    Ok(from_json(&difference(&rows(&before, key)?, &rows(&after, key)?)))
+    Ok(from_json(&difference(&rows(before, key)?, &rows(after, key)?)))
 }
 
 /// The rows by the text of their keys, and the order they came in.

@@ -45,10 +45,11 @@ fn hexadecimal(text: &str) -> String {
     })
 }
 
-fn write(value: Value, options: Kwargs) -> Result<String, Error> {
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter")]
+fn write(value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     options.assert_all_used()?;
-    let json = to_json(&value)?;
+    let json = to_json(value)?;
     let Some(indent) = indent.filter(|indent| *indent > 0) else { return Ok(json.to_string()) };
     let spaces = " ".repeat(indent.min(16));
     let mut out = Vec::new();

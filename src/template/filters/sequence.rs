@@ -88,27 +88,27 @@ fn passes(state: &mut State<'_, '_>, subject: Value, args: &[Value]) -> Result<b
     }
 }
 
-fn batch(value: Value, count: usize) -> Result<Vec<Value>, Error> {
+fn batch(value: &Value, count: usize) -> Result<Vec<Value>, Error> {
     if count == 0 {
         return Err(Fault::new(Problem::Filter, "`batch` needs a count above 0").into());
     }
-    Ok(items(&value)?.chunks(count).map(|chunk| Value::from(chunk.to_vec())).collect())
+    Ok(items(value)?.chunks(count).map(|chunk| Value::from(chunk.to_vec())).collect())
 }
 
-fn replace(value: Value, from: &str, to: &str) -> Result<String, Error> {
-    let text = text(&value, "replace")?;
+fn replace(value: &Value, from: &str, to: &str) -> Result<String, Error> {
+    let text = text(value, "replace")?;
     if text.matches(from).count().saturating_mul(to.len()) > MAX_TEXT {
         return Err(Fault::new(Problem::Fuel, "the text is too long").into());
     }
     Ok(text.replace(from, to))
 }
 
-fn divisible(value: Value, by: Value) -> Result<bool, Error> {
-    match (integer(&value), integer(&by)) {
+fn divisible(value: &Value, by: &Value) -> Result<bool, Error> {
+    match (integer(value), integer(by)) {
         (Some(_), Some(0)) => Err(Fault::new(Problem::Type, "division by zero").into()),
         (Some(value), Some(by)) => Ok(value.checked_rem(by) == Some(0)),
         _ => {
-            let kinds = (kind_name(&value), kind_name(&by));
+            let kinds = (kind_name(value), kind_name(by));
             let message = format!("`divisibleby` takes two integers, not {} and {}", kinds.0, kinds.1);
             Err(Fault::new(Problem::Type, message).into())
         }

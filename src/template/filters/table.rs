@@ -18,13 +18,14 @@ struct Column {
     numeric: bool,
 }
 
-fn table(rows: Value, columns: Option<Vec<String>>, options: Kwargs) -> Result<String, Error> {
-    let named: Option<Vec<String>> = options.get("columns")?;
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter")]
+fn table(rows: &Value, columns: Option<Vec<String>>, options: Kwargs) -> Result<String, Error> {
+    let by_name: Option<Vec<String>> = options.get("columns")?;
     let sizes: Option<Vec<String>> = options.get("bytes")?;
     options.assert_all_used()?;
-    let rows = items(&rows)?;
-    let names = match columns.or(named) {
-        Some(names) => names,
+    let rows = items(rows)?;
+    let names = match columns.or(by_name) {
+        Some(given) => given,
         None => names_of(&rows)?,
     };
     let sizes = sizes.unwrap_or_default();

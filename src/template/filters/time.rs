@@ -22,12 +22,13 @@ pub(in crate::template) fn rfc3339(time: Timestamp) -> String {
     strtime::format("%Y-%m-%dT%H:%M:%S%.6fZ", time).unwrap_or_else(|_| time.to_string())
 }
 
-fn date(value: Value, format: Option<String>, options: Kwargs) -> Result<String, Error> {
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter")]
+fn date(value: &Value, format: Option<String>, options: Kwargs) -> Result<String, Error> {
     let named: Option<String> = options.get("format")?;
     let zone: Option<String> = options.get("tz")?;
     options.assert_all_used()?;
     let format = format.or(named).unwrap_or_else(|| "%Y-%m-%d".to_owned());
-    let zoned = point(&value, "date")?.to_zoned(time_zone(zone.as_deref().unwrap_or("UTC"))?);
+    let zoned = point(value, "date")?.to_zoned(time_zone(zone.as_deref().unwrap_or("UTC"))?);
     strtime::format(&format, &zoned).map_err(|error| {
         let message = format!("`{format}` is not a date format: {error}");
         Fault::new(Problem::Filter, message)
@@ -59,9 +60,9 @@ fn epoch(value: &Value) -> Result<Value, Fault> {
 }
 
 fn shift(value: &Value, by: &Value) -> Result<String, Fault> {
+    let time = point(value, "shift")?;
     let duration = SignedDuration::try_from_secs_f64(seconds(by)?);
-    let moved = duration.ok().and_then(|by| point(value, "shift").ok()?.checked_add(by).ok());
-    point(value, "shift")?;
+    let moved = duration.ok().and_then(|by| time.checked_add(by).ok());
     moved
         .map(rfc3339)
         .ok_or_else(|| Fault::new(Problem::Filter, "the result is not within the years -9999 to 9999"))
