@@ -501,7 +501,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_run_reads_back(kinds in prop::collection::vec(kind(), 0..20), legs in 1..4_usize, outputs in value()) {

@@ -101,8 +101,8 @@ fn grid(headers: &[String], texts: &[Vec<String>], numeric: &[bool], width: usiz
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    let lines: Vec<String> = table.lines().map(|line| clip(line.trim_end(), width)).collect();
-    underlined(lines)
+    let lines = underlined(table.lines().map(|line| line.trim_end().to_owned()).collect());
+    lines.iter().map(|line| clip(line, width)).collect()
 }
 
 /// Cuts the line under the header to what is above and below it; as drawn it runs on into the last gap.
@@ -169,7 +169,7 @@ mod tests {
         ]]);
         insta::assert_snapshot!(draw(&["pid", "query"], &rows, 40, 10), @r#"
          pid  query
-        ───────────────────────────────────────…
+        ───────────────────────────────────────
         4711  UPDATE orders SET state = 'done'
               WHERE id IN (SELECT id FROM queue
               WHERE batch = 12 ORDER BY id)…
