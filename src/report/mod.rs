@@ -80,7 +80,7 @@ pub struct StepReport {
     #[schemars(with = "String")]
     pub id: StepId,
     /// The key, when this is a child.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Its title, or what it does in a few words.
     pub title: String,
@@ -103,13 +103,13 @@ pub struct StepReport {
     /// What went wrong, last.
     pub failure: Option<Failure>,
     /// Warnings.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// Why it was skipped.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkipReason>,
     /// The answer given at its gate.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
     /// The bound body of the last attempt.
     pub input: Value,
@@ -118,7 +118,7 @@ pub struct StepReport {
     /// Whether its result is part of the text.
     pub show: bool,
     /// Its children, in the order of the list.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Self>,
 }
 
@@ -138,7 +138,7 @@ pub struct Finding {
     #[schemars(with = "String")]
     pub step: StepId,
     /// The child of that step.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// How bad it is.
     pub level: FindingLevel,

@@ -31,7 +31,7 @@ pub fn table(columns: &[String], rows: &[Vec<Value>], width: usize, max_rows: us
     } else {
         records(&headers, &texts, width)
     };
-    lines.extend(remark(rows.len(), max_rows));
+    lines.extend(remark(rows.len(), max_rows).map(|remark| clip(&remark, width)));
     lines.join("\n")
 }
 
@@ -87,7 +87,7 @@ fn natural(index: usize, headers: &[String], texts: &[Vec<String>]) -> usize {
 fn grid(headers: &[String], texts: &[Vec<String>], numeric: &[bool], width: usize) -> Vec<String> {
     let mut table = Table::new();
     table
-        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
+        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')))
         .set_content_arrangement(ContentArrangement::Dynamic)
         // The last column's gap is cut off again.
         .set_width(u16::try_from(width + GAP).unwrap_or(u16::MAX))
@@ -101,7 +101,18 @@ fn grid(headers: &[String], texts: &[Vec<String>], numeric: &[bool], width: usiz
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    table.lines().map(|line| clip(line.trim_end(), width)).collect()
+    let lines = underlined(table.lines().map(|line| line.trim_end().to_owned()).collect());
+    lines.iter().map(|line| clip(line, width)).collect()
+}
+
+/// Cuts the line under the header to what is above and below it; as drawn it runs on into the last gap.
+fn underlined(mut lines: Vec<String>) -> Vec<String> {
+    let is_rule = |line: &String| line.chars().all(|character| character == '─') && !line.is_empty();
+    let widest = lines.iter().filter(|line| !is_rule(line)).map(|line| line.width()).max().unwrap_or(0);
+    if let Some(rule) = lines.iter_mut().find(|line| is_rule(line)) {
+        *rule = "─".repeat(widest);
+    }
+    lines
 }
 
 fn row(texts: &[String], numeric: &[bool]) -> Row {
@@ -142,7 +153,12 @@ mod tests {
     #[test]
     fn numbers_stand_right_and_nulls_are_said() {
         let rows = json!([["orders", 81_920, "12.50", true], ["ü", 7, null, null]]);
-        insta::assert_snapshot!(draw(&["table", "bytes", "percent", "ok"], &rows, 80, 10), @"");
+        insta::assert_snapshot!(draw(&["table", "bytes", "percent", "ok"], &rows, 80, 10), @r#"
+        table   bytes  percent  ok
+        ────────────────────────────
+        orders  81920    12.50  true
+        ü           7     null  null
+        "#);
     }
 
     #[test]
@@ -151,7 +167,13 @@ mod tests {
             4711,
             "UPDATE orders SET state = 'done' WHERE id IN (SELECT id FROM queue WHERE batch = 12 ORDER BY id)\nRETURNING *"
         ]]);
-        insta::assert_snapshot!(draw(&["pid", "query"], &rows, 40, 10), @"");
+        insta::assert_snapshot!(draw(&["pid", "query"], &rows, 40, 10), @r#"
+         pid  query
+        ───────────────────────────────────────
+        4711  UPDATE orders SET state = 'done'
+              WHERE id IN (SELECT id FROM queue
+              WHERE batch = 12 ORDER BY id)…
+        "#);
     }
 
     #[test]
@@ -161,7 +183,22 @@ mod tests {
             ["wms", 1, "batch", "wms-batch", "active", "SELECT 1"],
             ["wms", 2, "web", null, "idle", ""]
         ]);
-        insta::assert_snapshot!(draw(&columns, &rows, 40, 10), @"");
+        insta::assert_snapshot!(draw(&columns, &rows, 40, 10), @r#"
+        ─ row 1 ────────────────────────────────
+        datname           wms
+        pid               1
+        usename           batch
+        application_name  wms-batch
+        state             active
+        query             SELECT 1
+        ─ row 2 ────────────────────────────────
+        datname           wms
+        pid               2
+        usename           web
+        application_name  null
+        state             idle
+        query
+        "#);
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub(super) fn clip(line: &str, width: usize) -> String {
         used <= width
     };
     let mut cut: String = line.chars().take_while(fits).collect();
+    // Some characters are wider together than one by one.
+    while cut.width() >= width.max(1) && cut.pop().is_some() {}
     cut.push('…');
     cut
 }
