@@ -15,6 +15,7 @@ pub mod event;
 pub mod journal;
 pub mod library;
 pub mod model;
+pub mod plan;
 pub mod report;
 pub mod runbook;
 pub mod sql;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::error::StepError;
-use crate::connect::{Connections, Question};
+use crate::connect::{Connections, Purpose, Question};
 use crate::event::Place;
 use crate::model::{Effect, StoppedBy};
 
@@ -29,6 +29,8 @@ pub struct RunContext<'a> {
     pub place: &'a Place,
     /// What the step was planned to do to the world: a read gets a read-only session.
     pub effect: Effect,
+    /// What its sessions are for: a plan's are read-only from the start.
+    pub purpose: Purpose,
     /// The connections.
     pub connections: &'a Connections,
     /// What `application_name` is to say.

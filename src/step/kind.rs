@@ -66,6 +66,11 @@ pub trait StepKind: Send + Sync + Sized + 'static {
     /// What will be sent or asked, line by line.
     fn lines(input: &Self::Input) -> Vec<String>;
 
+    /// The locks it will ask for, in words.
+    fn locks(_input: &Self::Input) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The same for a body that cannot be bound yet, with its holes.
     fn template_lines(spec: &Self::Spec) -> Vec<String>;
 
@@ -189,6 +194,8 @@ pub trait Input: Debug + Send + Sync {
     fn classify(&self) -> Class;
     /// See [`StepKind::lines`].
     fn lines(&self) -> Vec<String>;
+    /// See [`StepKind::locks`].
+    fn locks(&self) -> Vec<String>;
     /// See [`StepKind::preview`].
     fn preview<'a>(&'a self, cx: &'a ReadContext<'a>) -> BoxFuture<'a, Result<Preview, Failure>>;
     /// See [`StepKind::run`].
@@ -288,6 +295,9 @@ impl<K: StepKind> Input for TypedInput<K> {
     }
     fn lines(&self) -> Vec<String> {
         K::lines(&self.0)
+    }
+    fn locks(&self) -> Vec<String> {
+        K::locks(&self.0)
     }
     fn preview<'a>(&'a self, cx: &'a ReadContext<'a>) -> BoxFuture<'a, Result<Preview, Failure>> {
         K::preview(&self.0, cx).boxed()

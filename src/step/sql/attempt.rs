@@ -53,12 +53,11 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     async fn begin(input: &'a SqlInput, cx: &'a RunContext<'a>) -> Result<Self, StepError> {
-        let purpose = Purpose::Steps;
         let key = SessionKey {
             connection: input.connection.clone(),
             database: input.database.clone(),
             login: input.login.as_ref().map(|(user, _)| user.clone()),
-            purpose,
+            purpose: cx.purpose,
         };
         if input.statements.iter().any(|statement| statement.closes_database_sessions) {
             cx.connections.close_idle(&input.connection).await;
@@ -89,6 +88,9 @@ impl<'a> Attempt<'a> {
         wanted.insert("application_name".to_owned(), quote_literal(self.cx.application_name));
         if let Some(timeout) = self.statement_timeout() {
             wanted.insert("statement_timeout".to_owned(), timeout);
+        }
+        if self.cx.purpose == Purpose::Planning {
+            wanted.insert("lock_timeout".to_owned(), milliseconds(1.0));
         }
         if self.cx.effect == Effect::Read {
             wanted.insert("default_transaction_read_only".to_owned(), "on".to_owned());

@@ -20,7 +20,7 @@ use super::context::{ReadContext, RunContext};
 use super::error::{BindError, StepError};
 use super::kind::{CheckContext, Done, Need, Preview, StepKind};
 use crate::model::{Class, Failure, Secret};
-use crate::sql::{Statement, UndoNature};
+use crate::sql::{LockMode, Statement, UndoNature};
 
 /// The kind.
 #[derive(Debug)]
@@ -141,6 +141,14 @@ impl StepKind for Sql {
             lines.push(format!("-- {}", args.join(", ")));
         }
         lines
+    }
+
+    fn locks(input: &SqlInput) -> Vec<String> {
+        let locks = input.statements.iter().flat_map(|statement| &statement.locks);
+        locks
+            .filter(|lock| lock.mode > LockMode::RowExclusive)
+            .map(|lock| format!("{} on {}: blocks {}", lock.mode.as_str(), lock.relation, lock.mode.blocks()))
+            .collect()
     }
 
     fn template_lines(spec: &SqlSpec) -> Vec<String> {

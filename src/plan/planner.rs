@@ -1,0 +1,595 @@
+//! Walks the steps in the order they would run, with what is known so far.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use petgraph::algo::toposort;
+use petgraph::graph::DiGraph;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::frame::{Frame, Surroundings};
+use super::preflight::Preflight;
+use super::records::Record;
+use super::{Condition, Knowledge, Plan, PlannedChild, PlannedEdge, PlannedStep, PlannedTarget};
+use crate::connect::{Connections, Purpose, Question};
+use crate::event::Place;
+use crate::model::{Certainty, Class, Effect, Redactor, StepId, StepState, format_duration};
+use crate::runbook::{Rollback, Runbook, Step, StepBody};
+use crate::step::{
+    Body, ConfirmSpec, Gate, GateAnswer, Input, ReadContext, RunContext, StepError, StepEvents, StopSignal,
+};
+use crate::template::Scope;
+
+/// How long a read that a plan runs may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a plan is made from.
+pub struct PlanRequest<'a> {
+    /// The runbook.
+    pub runbook: Arc<Runbook>,
+    /// The parameters.
+    pub params: Map<String, Value>,
+    /// The environment's name of each connection that is present.
+    pub connections: BTreeMap<String, String>,
+    /// What is known beside the runbook.
+    pub surroundings: Surroundings,
+    /// The live connections; nothing for an offline plan.
+    pub live: Option<&'a Connections>,
+    /// What the preflight found; empty for an offline plan.
+    pub preflight: Preflight,
+    /// Reads whose estimated cost is above this are not run.
+    pub cost_limit: f64,
+    /// The time, for `now()`.
+    pub now: Timestamp,
+    /// How long each step took last time.
+    pub durations: BTreeMap<StepId, f64>,
+    /// Learns the secrets that templates make.
+    pub redactor: &'a Redactor,
+    /// Steps that the operator excluded.
+    pub skip: &'a [String],
+}
+
+/// Makes a plan.
+pub async fn plan(request: PlanRequest<'_>) -> Plan {
+    let surroundings = Arc::new(Surroundings {
+        connections: request.preflight.by_connection(&request.connections),
+        ..request.surroundings.clone()
+    });
+    let frame = Frame::new(
+        Arc::clone(&request.runbook),
+        request.params.clone(),
+        request.connections.clone(),
+        surroundings,
+        None,
+    );
+    let mut planner = Planner { request: &request, steps: Vec::new(), depth: 0 };
+    planner.list(&frame, &request.runbook.steps, true).await;
+    let steps = planner.steps;
+    Plan {
+        runbook: request.runbook.name.clone(),
+        title: request.runbook.title.clone(),
+        environment: request.surroundings.run.get("environment").and_then(Value::as_str).map(str::to_owned),
+        offline: request.live.is_none(),
+        parameters: masked(&request.runbook, &request.params),
+        targets: request
+            .preflight
+            .targets
+            .iter()
+            .map(|target| PlannedTarget {
+                name: target.name.clone(),
+                kind: target.kind.to_owned(),
+                target: target.target.clone(),
+            })
+            .collect(),
+        problems: request.preflight.problems.clone(),
+        steps,
+    }
+}
+
+fn masked(runbook: &Runbook, params: &Map<String, Value>) -> Map<String, Value> {
+    let mask = |(name, value): (&String, &Value)| {
+        let secret = runbook.params.get(name).is_some_and(|parameter| parameter.secret);
+        (name.clone(), if secret { Value::from(Redactor::MASK) } else { value.clone() })
+    };
+    params.iter().map(mask).collect()
+}
+
+struct Planner<'a, 'r> {
+    request: &'a PlanRequest<'r>,
+    steps: Vec<PlannedStep>,
+    depth: usize,
+}
+
+/// What is known of a step after it was planned.
+struct Outcome {
+    record: Record,
+    /// Whether it and everything before it only reads.
+    clean: bool,
+}
+
+impl<'a> Planner<'a, '_> {
+    /// Plans a list. `clean` tells that everything before it only reads; returns whether it stays so.
+    fn list<'f>(&'f mut self, frame: &'f Frame, steps: &'f [Step], clean: bool) -> BoxFuture<'f, bool> {
+        Box::pin(async move {
+            let used = used_steps(frame, steps);
+            let mut clean_after: Vec<bool> = vec![clean; steps.len()];
+            let mut planned: Vec<Vec<PlannedStep>> = vec![Vec::new(); steps.len()];
+            for index in run_order(steps) {
+                let step = &steps[index];
+                let before = clean && step.parents.iter().all(|edge| clean_after[edge.parent]);
+                let own = std::mem::take(&mut self.steps);
+                let outcome = self.step(frame, steps, step, before, used.contains(step.id.as_str())).await;
+                planned[index] = std::mem::replace(&mut self.steps, own);
+                clean_after[index] = before && outcome.clean;
+                frame.records.set(step.id.as_str(), outcome.record);
+            }
+            self.steps.extend(planned.into_iter().flatten());
+            clean_after.into_iter().all(|clean| clean)
+        })
+    }
+
+    async fn step(&mut self, frame: &Frame, list: &[Step], step: &Step, clean: bool, used: bool) -> Outcome {
+        let scope = frame.scope(step, None, self.request.now);
+        let mut planned = self.blank(frame, list, step);
+        if let Some(because) = self.skipped(frame, step, &scope, &mut planned) {
+            planned.knowledge = Knowledge::Skipped { because };
+            self.steps.push(planned);
+            return Outcome { record: Record::ended(StepState::Skipped, Value::Null), clean: true };
+        }
+        match &step.body {
+            StepBody::Group(inner) => self.group(frame, step, inner, planned, clean).await,
+            StepBody::Include(_) => self.include(frame, step, planned, scope, clean).await,
+            StepBody::Kind(body, _) => {
+                let record = self.kind(frame, step, body.as_ref(), &mut planned, &scope, clean && used).await;
+                let clean =
+                    planned.class.effect == Effect::Read && planned.class.certainty == Certainty::Known;
+                self.steps.push(planned);
+                Outcome { record, clean }
+            }
+        }
+    }
+
+    fn blank(&self, frame: &Frame, list: &[Step], step: &Step) -> PlannedStep {
+        let id = frame.full_id(&step.id);
+        let parents = step
+            .parents
+            .iter()
+            .map(|edge| PlannedEdge {
+                step: frame.full_id(&list[edge.parent].id),
+                because: edge.reason.as_str(),
+            })
+            .collect();
+        let last = self
+            .request
+            .durations
+            .get(&id)
+            .map(|seconds| format!("took {} last time", format_duration(*seconds)));
+        let gate = gate(step);
+        PlannedStep {
+            kind: step.kind().to_owned(),
+            title: step.heading(),
+            depth: self.depth,
+            class: step.class.clone(),
+            knowledge: Knowledge::Exactly,
+            parents,
+            conditions: Vec::new(),
+            lines: match &step.body {
+                StepBody::Kind(body, _) => body.template_lines(),
+                _ => Vec::new(),
+            },
+            children: None,
+            locks: Vec::new(),
+            facts: last.into_iter().collect(),
+            blockers: Vec::new(),
+            undo: step.attempts().and_then(|attempts| attempts.rollback.as_ref()).map(undo),
+            gate: gate.is_some(),
+            answer: gate.filter(|gate| !gate.has_unattended()).map(ConfirmSpec::answer_hint),
+            show: step.attempts().is_some_and(|attempts| attempts.show.is_some()),
+            id,
+        }
+    }
+
+    /// Why a step is known to be skipped.
+    fn skipped(
+        &self,
+        frame: &Frame,
+        step: &Step,
+        scope: &Scope,
+        planned: &mut PlannedStep,
+    ) -> Option<String> {
+        if self.request.skip.iter().any(|id| *id == planned.id.as_str()) {
+            return Some("excluded".to_owned());
+        }
+        if let Some(name) = absent_connection(frame, step) {
+            return Some(format!("the environment has no connection `{name}`"));
+        }
+        let binder = frame.binder(scope, self.request.redactor);
+        for when in &step.when {
+            let computed = frame.compute_variables(when.expression.reads().iter(), &binder);
+            let holds = computed.and_then(|_| binder.truth(when)).ok();
+            planned.conditions.push(Condition { when: when.source().to_owned(), holds });
+            if holds == Some(false) {
+                return Some(format!("`when: {}` is false", when.source()));
+            }
+        }
+        None
+    }
+
+    async fn group(
+        &mut self,
+        frame: &Frame,
+        step: &Step,
+        inner: &[Step],
+        mut planned: PlannedStep,
+        clean: bool,
+    ) -> Outcome {
+        if step.for_each.is_some() {
+            planned.knowledge =
+                Knowledge::CannotTell { because: "its steps run once for each item".to_owned() };
+        }
+        self.steps.push(planned);
+        self.depth += 1;
+        let inside = if step.for_each.is_some() { frame.fork() } else { frame.clone() };
+        let stays = self.list(&inside, inner, clean).await;
+        self.depth -= 1;
+        Outcome { record: Record::unknown(), clean: stays }
+    }
+
+    async fn include(
+        &mut self,
+        frame: &Frame,
+        step: &Step,
+        mut planned: PlannedStep,
+        scope: Scope,
+        clean: bool,
+    ) -> Outcome {
+        let StepBody::Include(include) = &step.body else {
+            return Outcome { record: Record::unknown(), clean };
+        };
+        let binder = frame.binder(&scope, self.request.redactor);
+        let waits = self.unknown_reads(frame, step);
+        let mut params = Map::new();
+        for (name, parameter) in &include.runbook.params {
+            let given = include.params.get(name).map(|value| binder.json(value));
+            let value = match given {
+                Some(Ok(value)) => parameter.accept(&value),
+                Some(Err(_)) => continue,
+                None => {
+                    parameter.default.as_ref().map_or(Ok(Value::Null), |default| parameter.accept(default))
+                }
+            };
+            match value {
+                Ok(value) => drop(params.insert(name.clone(), value)),
+                Err(unsuitable) => {
+                    planned.blockers.push(format!("parameter `{name}`: {}", unsuitable.message))
+                }
+            }
+        }
+        if !waits.is_empty() {
+            planned.knowledge = Knowledge::After { steps: waits };
+        }
+        self.steps.push(planned);
+        self.depth += 1;
+        let inside = frame.include(include, params, &step.id);
+        let stays = self.list(&inside, &include.runbook.steps, clean).await;
+        self.depth -= 1;
+        Outcome { record: Record::unknown(), clean: stays }
+    }
+
+    async fn kind(
+        &mut self,
+        frame: &Frame,
+        step: &Step,
+        body: &dyn Body,
+        planned: &mut PlannedStep,
+        scope: &Scope,
+        may_read: bool,
+    ) -> Record {
+        if body.kind() == "exec" {
+            planned.knowledge = Knowledge::CannotTell { because: "no plan runs a program".to_owned() };
+        }
+        let waits = self.unknown_reads(frame, step);
+        if !waits.is_empty() {
+            planned.knowledge = Knowledge::After { steps: waits };
+            return Record::unknown();
+        }
+        if step.for_each.is_some() {
+            self.children(frame, step, body, planned, scope);
+            return Record::unknown();
+        }
+        let binder = frame.binder(scope, self.request.redactor);
+        let reads = step.reads.iter().map(|placed| &placed.read);
+        let bound = frame.compute_variables(reads, &binder).and_then(|_| body.bind(&binder));
+        let input = match bound {
+            Ok(input) => input,
+            Err(error) => {
+                self.unbound(planned, &error.message);
+                return Record::unknown();
+            }
+        };
+        self.describe(planned, input.as_ref(), &step.class);
+        self.look(step, planned, input.as_ref(), may_read).await
+    }
+
+    fn children(
+        &self,
+        frame: &Frame,
+        step: &Step,
+        body: &dyn Body,
+        planned: &mut PlannedStep,
+        scope: &Scope,
+    ) {
+        let Some(for_each) = &step.for_each else { return };
+        let binder = frame.binder(scope, self.request.redactor);
+        let list = match binder.value(&for_each.list) {
+            Ok(Value::Array(list)) => list,
+            Ok(other) => return self.unbound(planned, &format!("`{other}` is not a list")),
+            Err(error) => return self.unbound(planned, &error.message),
+        };
+        let mut children = Vec::new();
+        for item in &list {
+            let scope = frame.scope(step, Some(item), self.request.now);
+            let binder = frame.binder(&scope, self.request.redactor);
+            let key = for_each.key.as_ref().map(|key| binder.value(key)).transpose();
+            let key = key.ok().flatten().unwrap_or_else(|| item.clone());
+            let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
+            match body.bind(&binder) {
+                Ok(input) => {
+                    self.describe(planned, input.as_ref(), &step.class);
+                    children.push(PlannedChild { key, lines: input.lines() });
+                }
+                Err(error) => planned.blockers.push(format!("{key}: {}", error.message)),
+            }
+        }
+        planned.lines = body.template_lines();
+        planned.children = Some(children);
+    }
+
+    fn unbound(&self, planned: &mut PlannedStep, message: &str) {
+        if self.request.live.is_some() {
+            planned.blockers.push(message.to_owned());
+        }
+        planned.knowledge = Knowledge::CannotTell { because: message.to_owned() };
+    }
+
+    fn describe(&self, planned: &mut PlannedStep, input: &dyn Input, class: &Class) {
+        planned.lines = input.lines();
+        for lock in input.locks() {
+            if !planned.locks.contains(&lock) {
+                planned.locks.push(lock);
+            }
+        }
+        let bound = input.classify();
+        if bound.effect > class.effect && class.certainty == Certainty::Known {
+            planned.blockers.push(format!(
+                "bound, the step is known to {}, and it was planned to {}",
+                bound.effect.as_str(),
+                class.effect.as_str()
+            ));
+        }
+    }
+
+    /// Looks at the target; runs the step when it is a read whose answer somebody below uses.
+    async fn look(
+        &self,
+        step: &Step,
+        planned: &mut PlannedStep,
+        input: &dyn Input,
+        may_read: bool,
+    ) -> Record {
+        if planned.kind == "confirm" {
+            planned.knowledge = Knowledge::CannotTell { because: "a person decides".to_owned() };
+            return Record::unknown();
+        }
+        if planned.kind == "assert" {
+            return self.assertion(planned, input).await;
+        }
+        let Some(connections) = self.request.live else { return Record::unknown() };
+        let cx = ReadContext { connections, cost_limit: self.request.cost_limit };
+        let mut cost = 0.0;
+        match input.preview(&cx).await {
+            Ok(preview) => {
+                planned.facts.extend(preview.facts);
+                planned.blockers.extend(preview.blockers);
+                cost = preview.cost;
+            }
+            Err(failure) => planned.facts.push(format!("not looked at: {}", failure.message)),
+        }
+        let known_read = step.class.effect == Effect::Read && step.class.certainty == Certainty::Known;
+        if !may_read || !known_read || planned.kind != "sql" || !planned.blockers.is_empty() {
+            return Record::unknown();
+        }
+        if cost > self.request.cost_limit {
+            planned.facts.push(format!("not run in the plan: its estimated cost is {cost:.0}"));
+            return Record::unknown();
+        }
+        match self.attempt(planned, input, Some(connections)).await {
+            Ok(output) => {
+                if let Some(count) = output.get("row_count") {
+                    planned.facts.push(format!("returns {count} rows now"));
+                }
+                Record::ended(StepState::Succeeded, output)
+            }
+            Err(error) => {
+                planned.blockers.push(error.failure().message.clone());
+                Record::unknown()
+            }
+        }
+    }
+
+    async fn assertion(&self, planned: &mut PlannedStep, input: &dyn Input) -> Record {
+        let nothing = Connections::new(BTreeMap::new(), crate::model::ProcessEnvironment::default());
+        match self.run(planned, input, &nothing).await {
+            Ok(done) if done.ends_run.is_some() => {
+                planned.facts.push("would end the run here".to_owned());
+                Record::ended(StepState::Succeeded, done.output)
+            }
+            Ok(done) => {
+                let verdict = if done.warnings.is_empty() { "holds now" } else { "would warn" };
+                planned.facts.push(verdict.to_owned());
+                Record::ended(StepState::Succeeded, done.output)
+            }
+            Err(error) => {
+                planned.facts.push("would fail now".to_owned());
+                planned.facts.push(error.failure().message.clone());
+                Record::ended(StepState::Failed, Value::Null)
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        planned: &PlannedStep,
+        input: &dyn Input,
+        connections: Option<&Connections>,
+    ) -> Result<Value, StepError> {
+        let Some(connections) = connections else { return Err(StepError::failed("no connection")) };
+        self.run(planned, input, connections).await.map(|done| done.output)
+    }
+
+    async fn run(
+        &self,
+        planned: &PlannedStep,
+        input: &dyn Input,
+        connections: &Connections,
+    ) -> Result<crate::step::Done<Value>, StepError> {
+        let place = Place::step(&planned.id);
+        let (silence, stop) = (Silence, StopSignal::default());
+        let cx = RunContext {
+            place: &place,
+            effect: Effect::Read,
+            purpose: Purpose::Planning,
+            connections,
+            application_name: "runbook:plan",
+            events: &silence,
+            gate: &silence,
+            deadline: Some(Instant::now() + READ_TIMEOUT),
+            stop: &stop,
+            files: Path::new("."),
+        };
+        input.run(&cx).await
+    }
+
+    /// The steps whose output a step reads and that a plan does not know.
+    fn unknown_reads(&self, frame: &Frame, step: &Step) -> Vec<StepId> {
+        let mut unknown = Vec::new();
+        for placed in &step.reads {
+            for read in frame.step_reads(&placed.read) {
+                let group = step.id.as_str().rsplit_once('.').map(|(group, _)| group);
+                let Some(id) = read_step(frame, &read.path, group) else { continue };
+                let id = frame.full_id(&StepId::new(id));
+                if !unknown.contains(&id) {
+                    unknown.push(id);
+                }
+            }
+        }
+        unknown
+    }
+}
+
+/// The id of the step that a path reads, when what it produced is not known.
+fn read_step(frame: &Frame, path: &[String], group: Option<&str>) -> Option<String> {
+    let first = path.first()?;
+    let mut candidates = Vec::new();
+    candidates.extend(group.map(|group| format!("{group}.{first}")));
+    candidates.extend(path.get(1).map(|second| format!("{first}.{second}")));
+    candidates.push(first.clone());
+    let id = candidates.into_iter().find(|id| frame.records.get(id).is_some())?;
+    frame.records.get(&id).is_some_and(|record| record.state.is_none()).then_some(id)
+}
+
+/// The steps of a list that something else in the runbook reads, or whose result is shown.
+fn used_steps<'f>(frame: &'f Frame, steps: &'f [Step]) -> HashSet<&'f str> {
+    let mut used = HashSet::new();
+    let outputs = frame.runbook.outputs.values().flat_map(|(_, reads)| reads.iter());
+    let all = frame.runbook.steps.iter().flat_map(Step::with_inner).chain(steps);
+    let reads = all.flat_map(|step| step.reads.iter().map(|placed| &placed.read)).chain(outputs);
+    for read in reads {
+        for read in frame.step_reads(read) {
+            used.extend(read.path.first().map(String::as_str));
+        }
+    }
+    let inner: Vec<&str> =
+        steps.iter().filter(|step| used.contains(step.id.local())).map(|step| step.id.as_str()).collect();
+    used.extend(inner);
+    used
+}
+
+/// Parents before children, and otherwise as in the file.
+pub(super) fn run_order(steps: &[Step]) -> Vec<usize> {
+    let forward =
+        steps.iter().enumerate().all(|(index, step)| step.parents.iter().all(|edge| edge.parent < index));
+    if forward {
+        return (0..steps.len()).collect();
+    }
+    let mut graph = DiGraph::<usize, ()>::new();
+    let nodes: Vec<_> = (0..steps.len()).map(|index| graph.add_node(index)).collect();
+    for (index, step) in steps.iter().enumerate() {
+        for edge in &step.parents {
+            graph.add_edge(nodes[edge.parent], nodes[index], ());
+        }
+    }
+    let sorted = toposort(&graph, None).map(|order| order.into_iter().map(|node| graph[node]).collect());
+    sorted.unwrap_or_else(|_| (0..steps.len()).collect())
+}
+
+/// The optional connection a step uses that the environment does not have.
+pub fn absent_connection(frame: &Frame, step: &Step) -> Option<String> {
+    let StepBody::Kind(body, _) = &step.body else { return None };
+    body.needs().into_iter().find_map(|need| {
+        let name = need.name.or_else(|| frame.runbook.default_connection(need.kind).map(str::to_owned))?;
+        let optional = frame.runbook.connections.get(&name).is_some_and(|need| need.optional);
+        (optional && !frame.connections.contains_key(&name)).then_some(name)
+    })
+}
+
+fn gate(step: &Step) -> Option<&ConfirmSpec> {
+    match &step.body {
+        StepBody::Kind(body, _) => body.as_any().downcast_ref::<ConfirmSpec>(),
+        _ => None,
+    }
+}
+
+fn undo(rollback: &Rollback) -> String {
+    match rollback {
+        Rollback::Auto => "undone from what was there before".to_owned(),
+        Rollback::Nothing(why) => format!("nothing to undo: {why}"),
+        Rollback::Impossible(why) => format!("cannot be undone: {why}"),
+        Rollback::Steps(steps) => {
+            let titles: Vec<String> = steps.iter().map(Step::heading).collect();
+            format!("undone by: {}", titles.join("; "))
+        }
+    }
+}
+
+/// A plan tells nobody anything while it reads, and asks nobody.
+struct Silence;
+
+impl StepEvents for Silence {
+    fn progress(&self, _: &str, _: Option<f64>, _: Option<String>) {}
+    fn blocked(&self, _: Vec<String>) {}
+    fn noticed(&self, _: &str, _: &str) {}
+    fn trace(&self, _: Value) -> Result<(), StepError> {
+        Err(StepError::failed("a plan has no effects"))
+    }
+    fn sync_intent(&self) -> Result<(), StepError> {
+        Err(StepError::failed("a plan has no effects"))
+    }
+}
+
+impl Gate for Silence {
+    fn answer<'a>(
+        &'a self,
+        _: &'a Place,
+        _: &'a Question,
+        _: bool,
+        _: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<GateAnswer, StepError>> {
+        Box::pin(std::future::ready(Err(StepError::failed("a plan asks nobody"))))
+    }
+}
