@@ -202,7 +202,11 @@ impl Settings {
             match method {
                 Some(method) if word.starts_with('!') == negated => named.insert(*method),
                 Some(_) => {
-                    return Err(invalid(name, value, "Name either only methods to allow, or only to refuse."));
+                    return Err(invalid(
+                        name,
+                        value,
+                        "Name either only methods to allow, or only to refuse.",
+                    ));
                 }
                 None => return Err(invalid(name, value, &format!("Use some of {}.", METHODS.join(", ")))),
             };
