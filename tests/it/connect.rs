@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use runbook::connect::postgres::{
     Address, ConnectError, ProgressView, QueryError, QueryErrorKind, ResultLimits, Session, SessionOptions,
-    Stage, StatementResult, Target, TransactionStatus, blockers, extensions, identity, missing_roles, progress,
-    resolve,
+    Stage, StatementResult, Target, TransactionStatus, blockers, extensions, identity, missing_roles,
+    progress, resolve,
 };
 use runbook::model::{ProcessEnvironment, Secret};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt as _;
 
-use crate::support::postgres::{PASSWORD, Server, server};
+use crate::support::postgres::{PASSWORD, Server, binary, server};
 
 fn environment(variables: &[(&str, &str)], home: Option<&Path>) -> ProcessEnvironment {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -45,16 +43,16 @@ fn tcp(server: &Server, rest: &str) -> String {
     format!("host=localhost hostaddr=127.0.0.1 port={} dbname=postgres {rest}", server.port)
 }
 
-async fn local() -> Session {
+pub(crate) async fn local() -> Session {
     let server = server();
     connect(&socket(server, &server.database())).await.unwrap()
 }
 
-async fn run(session: &mut Session, sql: &str) -> Result<StatementResult, QueryError> {
+pub(crate) async fn run(session: &mut Session, sql: &str) -> Result<StatementResult, QueryError> {
     session.run(sql, &ResultLimits::default()).await
 }
 
-async fn value(session: &mut Session, sql: &str) -> Value {
+pub(crate) async fn value(session: &mut Session, sql: &str) -> Value {
     run(session, sql).await.unwrap().rows[0][0].clone()
 }
 
@@ -184,7 +182,11 @@ async fn a_service_beats_the_environment_and_an_explicit_setting_beats_both() {
 #[tokio::test]
 async fn several_hosts_and_kinds_of_server() {
     let server = server();
-    let hosts = format!("host=/nowhere,{0} port=1,{1} user=postgres dbname=postgres", server.directory.display(), server.port);
+    let hosts = format!(
+        "host=/nowhere,{0} port=1,{1} user=postgres dbname=postgres",
+        server.directory.display(),
+        server.port
+    );
     for (wanted, works) in [
         ("any", true),
         ("read-write", true),
@@ -275,10 +277,25 @@ async fn arguments_are_values_never_text() {
     let mut session = local().await;
     let limits = ResultLimits::default();
     let sql = "SELECT $1::int, $2::text, $3::text[], $4::jsonb, $5::bool, $6::interval, $7::int[]";
-    let arguments =
-        [json!(7), json!("it's \\ \"x\"; DROP"), json!(["a", null, "b,\"c\\"]), json!({"k": "v'"}), json!(null), json!("1h"), json!([])];
+    let arguments = [
+        json!(7),
+        json!("it's \\ \"x\"; DROP"),
+        json!(["a", null, "b,\"c\\"]),
+        json!({"k": "v'"}),
+        json!(null),
+        json!("1h"),
+        json!([]),
+    ];
     let result = session.run_with(sql, &arguments, &limits).await.unwrap();
-    let expected = [json!(7), arguments[1].clone(), arguments[2].clone(), arguments[3].clone(), json!(null), json!(3600), json!([])];
+    let expected = [
+        json!(7),
+        arguments[1].clone(),
+        arguments[2].clone(),
+        arguments[3].clone(),
+        json!(null),
+        json!(3600),
+        json!([]),
+    ];
     assert_eq!(result.rows, [expected]);
     let error = session.run_with("SELECT $1::int + nope", &[json!(1)], &limits).await.unwrap_err();
     assert_eq!((error.sqlstate(), error.server().unwrap().position), (Some("42703"), Some(17)));
@@ -326,6 +343,7 @@ async fn pipelines_stop_at_the_first_failure() {
     let error = session.pipeline(&wrapped.0, "INSERT INTO t VALUES (1)", None, &wrapped.1, &limits).await;
     let error = error.unwrap_err();
     assert_eq!((error.stage, error.sqlstate()), (Stage::After(0), Some("23505")), "deferred to COMMIT");
+    assert_eq!(session.transaction_status(), TransactionStatus::Idle, "a failed COMMIT ends the transaction");
     let before = texts(&["SET lock_timeout = 'nonsense'"]);
     let error = session.pipeline(&before, "INSERT INTO t VALUES (2)", None, &[], &limits).await.unwrap_err();
     assert_eq!(error.stage, Stage::Before(0));
@@ -364,13 +382,17 @@ async fn notices_come_with_the_result() {
 #[tokio::test]
 async fn cancelling_ends_the_statement_only() {
     let server = server();
-    let dsns = [socket(server, "postgres"), tcp(server, "user=postgres sslmode=require"), tcp(server, "user=postgres sslmode=disable")];
+    let dsns = [
+        socket(server, "postgres"),
+        tcp(server, "user=postgres sslmode=require"),
+        tcp(server, "user=postgres sslmode=disable"),
+    ];
     for dsn in dsns {
         let mut session = connect(&dsn).await.unwrap();
-        let canceller = session.canceller();
+        let handle = session.canceller();
         let (outcome, cancelled) = tokio::join!(run(&mut session, "SELECT pg_sleep(30)"), async {
             tokio::time::sleep(Duration::from_millis(300)).await;
-            canceller.cancel().await
+            handle.cancel().await
         });
         cancelled.unwrap();
         assert_eq!(outcome.unwrap_err().kind, QueryErrorKind::Cancelled, "{dsn}");
@@ -401,110 +423,6 @@ async fn a_lost_connection_says_why() {
     assert!(idle.is_closed());
 }
 
-/// Counts bytes and keeps none; slow, so that a copy without backpressure would pile up.
-struct Drain(u64);
-
-impl tokio::io::AsyncWrite for Drain {
-    fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-        bytes: &[u8],
-    ) -> std::task::Poll<std::io::Result<usize>> {
-        self.0 += bytes.len() as u64;
-        std::task::Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-}
-
-fn resident_kilobytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-#[tokio::test]
-async fn copies_stream_in_constant_memory() {
-    let mut session = local().await;
-    run(&mut session, "CREATE TABLE big(a int, b text)").await.unwrap();
-    let line = format!("1\t{}\n", "x".repeat(998));
-    let size = 200_000 * line.len() as u64;
-    let before = resident_kilobytes();
-    let mut source = std::iter::repeat_n(line, 200_000);
-    // A reader that makes its lines as they are asked for.
-    let mut reader = tokio_reader(move || source.next());
-    let heard = AtomicU64::new(0);
-    let progress = |bytes: u64| heard.store(bytes, Ordering::Relaxed);
-    let copied = session.copy_in("COPY big FROM STDIN", &mut reader, &progress).await.unwrap();
-    assert_eq!((copied.bytes, copied.rows, heard.load(Ordering::Relaxed)), (size, 200_000, size));
-    let mut drain = Drain(0);
-    let bytes = session.copy_out("COPY big TO STDOUT", &mut drain, &progress).await.unwrap();
-    assert_eq!((bytes, drain.0), (size, size));
-    let grown = resident_kilobytes().saturating_sub(before);
-    assert!(grown < 80_000, "200 MB were copied and the process grew by {grown} kB");
-    assert_eq!(value(&mut session, "SELECT count(*) FROM big").await, json!(200_000), "the session still counts");
-}
-
-/// An [`AsyncRead`](tokio::io::AsyncRead) over chunks made on demand.
-fn tokio_reader(mut next: impl FnMut() -> Option<String> + Send + Unpin) -> impl tokio::io::AsyncRead + Unpin + Send {
-    struct Reader<F>(F, Vec<u8>);
-    impl<F: FnMut() -> Option<String> + Unpin> tokio::io::AsyncRead for Reader<F> {
-        fn poll_read(
-            mut self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-            buffer: &mut tokio::io::ReadBuf<'_>,
-        ) -> std::task::Poll<std::io::Result<()>> {
-            if self.1.is_empty() {
-                self.1 = (self.0)().unwrap_or_default().into_bytes();
-            }
-            let size = self.1.len().min(buffer.remaining());
-            let rest = self.1.split_off(size);
-            buffer.put_slice(&self.1);
-            self.1 = rest;
-            std::task::Poll::Ready(Ok(()))
-        }
-    }
-    Reader(move || next(), Vec::new())
-}
-
-#[tokio::test]
-async fn failed_copies_leave_a_usable_session() {
-    let mut session = local().await;
-    run(&mut session, "CREATE TABLE t(a int)").await.unwrap();
-    let quiet = |_: u64| {};
-    let error = session.copy_in("COPY t FROM STDIN", &mut &b"1\nx\n"[..], &quiet).await.unwrap_err();
-    assert_eq!(error.sqlstate(), Some("22P02"));
-    let mut broken = tokio::io::empty().chain(Broken);
-    assert!(session.copy_in("COPY t FROM STDIN", &mut broken, &quiet).await.is_err());
-    let missing = session.copy_out("COPY nope TO STDOUT", &mut Drain(0), &quiet).await.unwrap_err();
-    assert_eq!(missing.sqlstate(), Some("42P01"));
-    assert_eq!(value(&mut session, "SELECT count(*) FROM t").await, json!(0));
-}
-
-struct Broken;
-
-impl tokio::io::AsyncRead for Broken {
-    fn poll_read(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-        _: &mut tokio::io::ReadBuf<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::task::Poll::Ready(Err(std::io::Error::other("the disk is gone")))
-    }
-}
-
 #[tokio::test]
 async fn a_read_only_session_refuses_writes() {
     let server = server();
@@ -518,9 +436,12 @@ async fn a_read_only_session_refuses_writes() {
     let target = target(&socket(server, &server.database())).unwrap();
     let mut session = Session::open(&target, &options).await.unwrap();
     assert_eq!(run(&mut session, "CREATE TABLE t()").await.unwrap_err().sqlstate(), Some("25006"));
-    for (setting, expected) in
-        [("lock_timeout", "5s"), ("search_path", "pg_catalog, public"), ("TimeZone", "UTC"), ("IntervalStyle", "iso_8601")]
-    {
+    for (setting, expected) in [
+        ("lock_timeout", "5s"),
+        ("search_path", "pg_catalog, public"),
+        ("TimeZone", "UTC"),
+        ("IntervalStyle", "iso_8601"),
+    ] {
         assert_eq!(value(&mut session, &format!("SHOW {setting}")).await, json!(expected));
     }
     let name = value(&mut session, "SHOW application_name").await;
@@ -550,11 +471,18 @@ async fn blockers_and_progress_are_seen_from_beside() {
     });
     let seen = seen.unwrap();
     assert_eq!(seen.len(), 1);
-    assert_eq!((seen[0].pid, seen[0].state.as_deref()), (holder.server().backend_pid, Some("idle in transaction")));
+    assert_eq!(
+        (seen[0].pid, seen[0].state.as_deref()),
+        (holder.server().backend_pid, Some("idle in transaction"))
+    );
     assert!(seen[0].xact_age_seconds.is_some());
-    for view in
-        [ProgressView::Vacuum, ProgressView::Analyze, ProgressView::CreateIndex, ProgressView::Cluster, ProgressView::Copy]
-    {
+    for view in [
+        ProgressView::Vacuum,
+        ProgressView::Analyze,
+        ProgressView::CreateIndex,
+        ProgressView::Cluster,
+        ProgressView::Copy,
+    ] {
         assert_eq!(progress(&mut watcher, pid, view).await.unwrap(), None, "{view:?}");
     }
     // An index build that waits for the lock holder is a build whose progress stands still.
@@ -570,7 +498,10 @@ async fn blockers_and_progress_are_seen_from_beside() {
         seen
     });
     let seen = seen.unwrap().unwrap();
-    assert_eq!((seen.phase.as_str(), seen.relation.as_deref()), ("waiting for writers before build", Some("t")));
+    assert_eq!(
+        (seen.phase.as_str(), seen.relation.as_deref()),
+        ("waiting for writers before build", Some("t"))
+    );
     assert!(seen.detail.unwrap().contains(&holder.server().backend_pid.to_string()));
 }
 
@@ -578,7 +509,9 @@ async fn blockers_and_progress_are_seen_from_beside() {
 async fn a_session_knows_where_it_is() {
     let mut session = local().await;
     let found = identity(&mut session).await.unwrap();
-    assert!(found.system_identifier.is_some() && found.superuser && found.sees_all_sessions && !found.standby);
+    assert!(
+        found.system_identifier.is_some() && found.superuser && found.sees_all_sessions && !found.standby
+    );
     assert_eq!((found.user.as_str(), found.host), ("postgres", None));
     let server = server();
     let mut limited = connect(&tcp(server, "user=tls_only")).await.unwrap();
@@ -602,4 +535,56 @@ async fn a_thousand_statements_are_quick() {
         run(&mut session, "SELECT 1").await.unwrap();
     }
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+/// The same address and environment must lead psql and this program to the same place.
+#[tokio::test]
+async fn addresses_lead_where_psql_goes() {
+    let server = server();
+    let directory = server.directory.display();
+    let (port, escaped) = (server.port, server.file("").replace('/', "%2F"));
+    let asked =
+        "SELECT concat_ws(' ', current_user, current_database(), current_setting('application_name'))";
+    let home = tempfile::tempdir().unwrap();
+    let service = format!("[s]\nhost={directory}\nport={port}\nuser=tls_only\napplication_name=s\n");
+    std::fs::write(home.path().join("services"), service).unwrap();
+    let services = home.path().join("services").display().to_string();
+    for (dsn, variables) in [
+        (
+            format!("host={directory} port={port} user=postgres dbname=template1 application_name='a b'"),
+            vec![],
+        ),
+        (format!("postgresql://postgres@{escaped}:{port}/template1?application_name=a%20b"), vec![]),
+        (
+            format!("postgresql:///template1?host={directory}&port={port}&user=postgres"),
+            vec![("PGAPPNAME", "e")],
+        ),
+        (
+            "dbname=postgres".to_owned(),
+            vec![("PGSERVICE", "s"), ("PGUSER", "scram_user"), ("PGAPPNAME", "e")],
+        ),
+        ("service=s user=md5_user dbname=postgres".to_owned(), vec![("PGDATABASE", "template1")]),
+        (
+            format!("host=/nowhere,{directory} port={port} user=postgres dbname=postgres"),
+            vec![("PGAPPNAME", "e")],
+        ),
+        (
+            format!("host=localhost port={port} sslmode=require user=scram_user dbname=postgres"),
+            vec![("PGPASSWORD", PASSWORD)],
+        ),
+    ] {
+        let mut variables = variables;
+        variables.push(("PGSERVICEFILE", &services));
+        let mut psql = std::process::Command::new(binary("psql"));
+        psql.env_clear().envs(variables.iter().copied()).args([&dsn, "-XAtqc", asked]);
+        let output = psql.output().unwrap();
+        assert!(output.status.success(), "{dsn}: {}", String::from_utf8_lossy(&output.stderr));
+        let address = Address { dsn: Some(dsn.clone()), ambient: true, ..Address::default() };
+        let target = resolve(&address, &environment(&variables, None)).unwrap();
+        // psql's own name stands where ours does when neither address nor environment gives one.
+        let options = SessionOptions { application_name: "psql".to_owned(), ..SessionOptions::default() };
+        let mut session = Session::open(&target, &options).await.unwrap();
+        let theirs = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(value(&mut session, asked).await, json!(theirs.trim_end()), "{dsn} {variables:?}");
+    }
 }

@@ -56,6 +56,7 @@ impl Server {
 }
 
 /// Finds a server program: `PATH`, what `pg_config` says, then where distributions install.
+#[allow(clippy::disallowed_methods, reason = "tests find the server's programs as a shell would")]
 pub(crate) fn binary(name: &str) -> PathBuf {
     let path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
     let configured = Command::new("pg_config").arg("--bindir").output().ok();
@@ -72,7 +73,9 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     }
     let found = directories.into_iter().map(|directory| directory.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| {
-        panic!("`{name}` not found: install the PostgreSQL server (package `postgresql` or `postgresql-server`)")
+        panic!(
+            "`{name}` not found: install the PostgreSQL server (package `postgresql` or `postgresql-server`)"
+        )
     })
 }
 
@@ -118,11 +121,14 @@ fn start() -> Server {
     watch(&child, &directory);
     let mut server = Server { port, directory, version: 0 };
     wait_until_ready(&server, child);
-    server.psql("postgres", &format!(
-        "CREATE ROLE scram_user LOGIN PASSWORD '{PASSWORD}'; SET password_encryption = md5; \
+    server.psql(
+        "postgres",
+        &format!(
+            "CREATE ROLE scram_user LOGIN PASSWORD '{PASSWORD}'; SET password_encryption = md5; \
          CREATE ROLE md5_user LOGIN PASSWORD '{PASSWORD}'; CREATE ROLE tls_only LOGIN; \
          CREATE ROLE plain_only LOGIN; CREATE ROLE cert_user LOGIN"
-    ));
+        ),
+    );
     server.version = server.psql("postgres", "SHOW server_version_num").parse().unwrap();
     server
 }
@@ -200,6 +206,7 @@ fn wait_until_ready(server: &Server, mut child: Child) {
 
 /// Stops the server and removes its files once this process is gone, however it ends: statics are never dropped,
 /// and a killed test run must leave nothing behind either.
+#[allow(clippy::zombie_processes, reason = "the watcher outlives this process; that is its purpose")]
 fn watch(server: &Child, directory: &Path) {
     let script = "while kill -0 \"$1\" 2>/dev/null; do sleep 0.2; done; kill -QUIT \"$2\" 2>/dev/null; \
                   for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 \"$2\" 2>/dev/null || break; sleep 0.2; done; rm -rf \"$3\"";
