@@ -125,7 +125,8 @@ mod tests {
     fn a_file_that_others_may_read_is_ignored() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "*:*:*:*:secret\n").unwrap();
-        let mode = |mode| std::fs::set_permissions(file.path(), PermissionsExt::from_mode(mode)).unwrap();
+        let mode =
+            |mode| std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
         mode(0o640);
         let (ignored, note) = PasswordFile::read(file.path());
         assert!(ignored.find("h", 1, "d", "u").is_none() && note.unwrap().contains("0600"));
