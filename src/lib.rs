@@ -10,6 +10,7 @@
 pub mod connect;
 pub mod demo;
 pub mod diagnostic;
+pub mod engine;
 pub mod environment;
 pub mod event;
 pub mod journal;

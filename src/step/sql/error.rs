@@ -1,6 +1,6 @@
 //! A server's errors as failures of a step: what is wrong, what it left, whether a second attempt can help.
 
-use crate::connect::postgres::{QueryError, ServerError};
+use crate::connect::postgres::{QueryError, QueryErrorKind, ServerError};
 use crate::model::{Applied, Failure, StoppedBy};
 use crate::step::error::StepError;
 
@@ -44,6 +44,20 @@ pub(super) fn step_error(
             "the step's timeout ran out and the statement was cancelled on the server".to_owned();
     }
     StepError::Failed(failure)
+}
+
+fn cancelled(by: Option<StoppedBy>) -> Failure {
+    let why = match by {
+        Some(StoppedBy::Timeout) => "the step's timeout ran out",
+        Some(StoppedBy::Neighbour) => "another step failed and the grace is over",
+        Some(StoppedBy::AbortWhen) => "its side check was breached",
+        _ => "the run was interrupted",
+    };
+    let failure = Failure::new(format!("cancelled on the server: {why}"));
+    match by {
+        Some(by) => failure.stopped_by(by),
+        None => failure,
+    }
 }
 
 fn lost(error: &QueryError, phase: Phase, applied: Applied) -> StepError {
