@@ -86,7 +86,7 @@ impl Scheduler<'_, '_> {
         items: &[Item],
         halt: &Halt,
     ) -> Vec<Record> {
-        let own = Halt::new(halt.stop.clone());
+        let own = halt.within();
         let child = |index: usize| {
             let own = &own;
             async move {

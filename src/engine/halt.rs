@@ -40,6 +40,16 @@ impl Halt {
         Self { reason: Mutex::default(), raised: Notify::new(), stop: StopSignal::default(), interrupt }
     }
 
+    /// A halt of its own for steps inside another step; a stop still reaches them.
+    pub(super) fn within(&self) -> Self {
+        Self {
+            reason: Mutex::default(),
+            raised: Notify::new(),
+            stop: self.stop.clone(),
+            interrupt: self.interrupt.clone(),
+        }
+    }
+
     /// Lets no new step start. The first reason stays, but for an end, which anything worse replaces.
     pub(super) fn raise(&self, reason: Reason) {
         let mut current = self.reason.lock().unwrap_or_else(PoisonError::into_inner);

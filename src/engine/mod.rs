@@ -75,6 +75,8 @@ pub struct RunRequest<'a> {
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
+    /// The run.
+    pub run: RunId,
     /// The outcome.
     pub outcome: RunOutcome,
     /// The process's exit code.
@@ -133,8 +135,13 @@ fn finish(
     let seconds = dispatcher.now().duration_since(began).as_secs_f64();
     let recorded = dispatcher.record(EventKind::RunFinished { outcome, exit_code, outputs, seconds });
     match recorded.err().or_else(|| dispatcher.broken()) {
-        None => Ended { outcome, exit_code, journal: None },
-        Some(failure) => Ended { outcome, exit_code: exit_code.max(1), journal: Some(failure) },
+        None => Ended { run: dispatcher.run_id().clone(), outcome, exit_code, journal: None },
+        Some(failure) => Ended {
+            run: dispatcher.run_id().clone(),
+            outcome,
+            exit_code: exit_code.max(1),
+            journal: Some(failure),
+        },
     }
 }
 

@@ -249,7 +249,7 @@ impl Scheduler<'_, '_> {
         inner: &[Step],
         halt: &Halt,
     ) -> (StepState, Option<Failure>) {
-        let own = Halt::new(self.halt.stop.clone());
+        let own = halt.within();
         let steps = async {
             for step in inner {
                 let state = match halt.reason() {

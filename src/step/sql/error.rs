@@ -31,19 +31,20 @@ pub(super) fn step_error(
         Phase::Undone => Applied::No,
         Phase::Committing => Applied::Unknown,
         Phase::Standing { done: 0, read: true } => Applied::No,
-        Phase::Standing { done: 0, .. } if error.server().is_some() && !leaves_remains(statement) => {
+        Phase::Standing { done: 0, .. } if !error.is_connection_lost() && !leaves_remains(statement) => {
             Applied::No
         }
         Phase::Standing { .. } => Applied::Partly,
     };
-    let Some(server) = error.server() else { return lost(error, phase, applied) };
-    let mut failure = server_failure(server, statement).applied(applied);
-    failure.stopped_by = stopped;
-    if let Some(StoppedBy::Timeout) = stopped {
-        failure.message =
-            "the step's timeout ran out and the statement was cancelled on the server".to_owned();
+    if error.kind == QueryErrorKind::Cancelled {
+        return StepError::Failed(cancelled(stopped).applied(applied));
     }
-    StepError::Failed(failure)
+    match error.server() {
+        Some(server) if !server.is_fatal() => {
+            StepError::Failed(server_failure(server, statement).applied(applied))
+        }
+        _ => lost(error, phase, applied),
+    }
 }
 
 fn cancelled(by: Option<StoppedBy>) -> Failure {

@@ -152,6 +152,7 @@ fn stopped_by(who: StoppedBy) -> &'static str {
         StoppedBy::Neighbour => "stopped because another step failed",
         StoppedBy::AbortWhen => "stopped by `abort_when`",
         StoppedBy::Declined => "stopped at a gate",
+        StoppedBy::Drift => "stopped because the target is another one",
     }
 }
 
