@@ -2,15 +2,14 @@
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use crate::diagnostic::Sources;
 use crate::library::{Entry, SHIPPED_PREFIX, Shelf};
-use crate::report::table;
 use crate::runbook::Schedule;
+use crate::ui::{self, Style, Tone};
 use crate::yaml::{Document, Limits};
 
 /// The arguments of `list`.
@@ -39,23 +38,23 @@ impl List {
         let rows: Vec<Row> = shelf
             .entries()
             .into_iter()
-            .map(|entry| row(entry, &shelf, context))
+            .map(|entry| row(entry, &shelf))
             .filter(|row| self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag)))
             .collect();
         if context.json {
             context.print_json(&rows)?;
         } else {
-            context.print(&(draw(&rows, context.page.width) + "\n"));
+            context.print(&draw(&rows, &context.page));
         }
         Ok(Exit::Success)
     }
 }
 
 /// Reads the head alone: a runbook with mistakes is listed too, and `check` says what they are.
-fn row(entry: Entry, shelf: &Shelf, context: &Context) -> Row {
+fn row(entry: Entry, shelf: &Shelf) -> Row {
     let source = match entry.origin.strip_prefix(SHIPPED_PREFIX) {
         Some(_) => "shipped".to_owned(),
-        None => relative(&entry.origin, context),
+        None => entry.origin.clone(),
     };
     let text = shelf.find(&entry.name).map(|(_, text)| text).unwrap_or_default();
     let id = Sources::new().add("", "");
@@ -77,22 +76,21 @@ fn row(entry: Entry, shelf: &Shelf, context: &Context) -> Row {
     }
 }
 
-fn relative(origin: &str, context: &Context) -> String {
-    let directory = context.process.directory.display().to_string();
-    let below = origin.strip_prefix(&directory).and_then(|rest| rest.strip_prefix('/'));
-    below.unwrap_or(origin).to_owned()
-}
-
-fn draw(rows: &[Row], width: usize) -> String {
-    let columns = ["name", "title", "tags", "schedule", "source"].map(str::to_owned);
-    let cells: Vec<Vec<Value>> = rows
-        .iter()
-        .map(|row| {
-            let schedule = row.schedule.clone().unwrap_or_default();
-            [&row.name, &row.title, &row.tags.join(", "), &schedule, &row.source]
-                .map(|text| Value::from(text.as_str()))
-                .to_vec()
-        })
-        .collect();
-    table(&columns, &cells, width, usize::MAX)
+/// Two lines each: what it is called, and what else there is to say.
+fn draw(rows: &[Row], style: &Style) -> String {
+    let indent = rows.iter().map(|row| row.name.len()).max().unwrap_or(0) + 2;
+    let room = style.width.saturating_sub(indent).max(20);
+    let mut text = String::new();
+    for row in rows {
+        let name = style.paint(Tone::Strong, &row.name);
+        let gap = " ".repeat(indent - row.name.len());
+        text += &format!("{name}{gap}{}\n", ui::fit(&ui::one_line(&row.title), room, style.ellipsis()));
+        let tags = row.tags.join(", ");
+        let facts = [Some(tags.as_str()), row.schedule.as_deref(), Some(row.source.as_str())];
+        let facts: Vec<&str> = facts.into_iter().flatten().filter(|fact| !fact.is_empty()).collect();
+        for line in ui::wrap(&facts.join(style.dot()), room) {
+            text += &format!("{}{}\n", " ".repeat(indent), style.paint(Tone::Quiet, &line));
+        }
+    }
+    text
 }
