@@ -4,17 +4,27 @@
 //! arm of `dispatch`.
 
 mod args;
+mod check;
+mod completions;
 mod configuration;
 mod context;
 mod environment;
 mod error;
 mod exit;
+mod explain;
+mod graph;
 mod list;
+mod man;
+mod overview;
 mod panic;
 mod parameters;
 mod plan;
 mod prepare;
+mod report;
+mod runs;
 mod runtime;
+mod schema;
+mod show;
 mod targets;
 
 pub use exit::Exit;
@@ -48,14 +58,41 @@ struct Cli {
 enum Command {
     /// List the runbooks that can be named
     List(list::List),
+    /// Show what a runbook is for and what it does
+    Show(show::Show),
+    /// Draw what waits for what
+    Graph(graph::Graph),
+    /// Find every mistake in runbooks, without running them
+    Check(check::Check),
+    /// Explain a diagnostic code
+    Explain(explain::Explain),
     /// Show what a run would do, without doing anything
     Plan(plan::Plan),
+    /// List the runs that were recorded, newest first
+    Runs(runs::Runs),
+    /// Show what a run did
+    Report(report::Report),
+    /// Print the JSON Schema of a runbook, or explain one key
+    Schema(schema::Schema),
+    /// Print a script that completes the command line
+    Completions(completions::Completions),
+    /// Print the manual as roff
+    Man,
 }
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError> {
     match command {
         Command::List(command) => command.run(context),
+        Command::Show(command) => command.run(context),
+        Command::Graph(command) => command.run(context),
+        Command::Check(command) => command.run(context),
+        Command::Explain(command) => command.run(context),
         Command::Plan(command) => command.run(context),
+        Command::Runs(command) => command.run(context),
+        Command::Report(command) => command.run(context),
+        Command::Schema(command) => command.run(context),
+        Command::Completions(command) => Ok(command.run(Cli::command(), context)),
+        Command::Man => man::run(Cli::command(), context),
     }
 }
 

@@ -134,10 +134,10 @@ fn refused(runbook: &Runbook, problems: &[ValueProblem]) -> CliError {
 fn describe(problem: &ValueProblem) -> String {
     match problem {
         ValueProblem::Missing { name, description } if description.is_empty() => {
-            format!("--set {name}=…  is missing")
+            format!("--set {name}=… is missing")
         }
         ValueProblem::Missing { name, description } => {
-            format!("--set {name}=…  is missing: {}", description.trim_end_matches('.'))
+            format!("--set {name}=… is missing: {}", description.trim_end_matches('.'))
         }
         ValueProblem::Unsuitable { name, source, why } => {
             let help = why.help.as_ref().map(|help| format!(". {help}")).unwrap_or_default();

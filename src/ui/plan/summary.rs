@@ -24,12 +24,12 @@ impl Page<'_> {
         self.words(0, Some(Tone::Quiet), &facts);
         self.blank();
         for target in &plan.targets {
-            self.words(2, None, &format!("{}  {}", target.name, target.target));
+            self.words(2, None, &format!("{}: {}", target.name, target.target));
         }
         if !plan.parameters.is_empty() {
             let given: Vec<String> =
                 plan.parameters.iter().map(|(name, value)| format!("{name}={}", argument(value))).collect();
-            self.words(2, Some(Tone::Quiet), &format!("with  {}", given.join("  ")));
+            self.words(2, Some(Tone::Quiet), &format!("with {}", given.join(", ")));
         }
         self.blank();
     }
