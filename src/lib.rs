@@ -7,6 +7,7 @@
 //! Everything left of the engine is pure: text in, values and diagnostics out, no clock, no environment, no network.
 //! Which module may import which is a table in `tests/it/layers.rs`, and a test that reads the sources enforces it.
 
+pub mod cli;
 pub mod connect;
 pub mod demo;
 pub mod diagnostic;

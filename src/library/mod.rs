@@ -56,7 +56,7 @@ impl Shelf {
     /// Every runbook that can be named; one that hides another of the same name stands alone.
     pub fn entries(&self) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
-        let found = self.folders.iter().flat_map(|folder| in_folder(folder));
+        let found = self.folders.iter().flat_map(|folder| in_folder(folder, &self.directory));
         let shipped = SHIPPED.files().filter_map(|file| {
             let path = file.path();
             Some(Entry { name: stem(path)?, origin: format!("{SHIPPED_PREFIX}{}", path.display()) })
@@ -82,7 +82,7 @@ impl Shelf {
         let Some(entry) = entry else {
             return Err(LookupError::Unknown(self.entries().into_iter().map(|entry| entry.name).collect()));
         };
-        shipped(&entry.origin).map_or_else(|| read(Path::new(&entry.origin), &entry.origin), Ok)
+        shipped(&entry.origin).map_or_else(|| read(&self.directory.join(&entry.origin), &entry.origin), Ok)
     }
 
     /// A file beside a runbook. It must not lie above the runbook's folder.
@@ -114,14 +114,16 @@ fn shipped(origin: &str) -> Option<(String, String)> {
     Some((origin.to_owned(), file.contents_utf8()?.to_owned()))
 }
 
-fn in_folder(folder: &Path) -> Vec<Entry> {
+/// The runbooks of a folder; those below the working directory are named from there, as people do.
+fn in_folder(folder: &Path, directory: &Path) -> Vec<Entry> {
     let Ok(files) = std::fs::read_dir(folder) else { return Vec::new() };
     files
         .filter_map(|file| {
             let path = file.ok()?.path();
             let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
             let name = stem(&path).filter(|name| yaml && name != "runbook")?;
-            Some(Entry { name, origin: path.display().to_string() })
+            let shown = path.strip_prefix(directory).unwrap_or(&path);
+            Some(Entry { name, origin: shown.display().to_string() })
         })
         .collect()
 }

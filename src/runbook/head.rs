@@ -24,6 +24,13 @@ fn utc() -> String {
 }
 
 impl Schedule {
+    /// When it is due, in words: `At 03:00, on Sunday (UTC)`; the fields themselves when they are not understood.
+    pub fn in_words(&self) -> String {
+        let words =
+            self.cron.parse::<croner::Cron>().map_or_else(|_| self.cron.clone(), |cron| cron.describe());
+        format!("{} ({})", words.trim_end_matches('.'), self.timezone)
+    }
+
     /// What is wrong with it: the key and the reason.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let cron = self.cron.parse::<croner::Cron>().err().map(|error| ("cron", error.to_string()));

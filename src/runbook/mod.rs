@@ -19,7 +19,7 @@ pub use include::Include;
 pub use keys::{AbortWhen, Backoff, ForEach, OnError, OnTimeout, OnWarning, Retry, Show, Until, Verify};
 pub use load::{Library, SourceText, load};
 pub use order::{Edge, Reason};
-pub use parameter::{Parameter, ParameterType, Parameters, Unsuitable};
+pub use parameter::{Bound, Parameter, ParameterType, Parameters, Unsuitable};
 pub use schema::schema;
 pub use step::{Attempts, PlacedRead, Rollback, Step, StepBody};
 

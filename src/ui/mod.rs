@@ -6,6 +6,7 @@
 mod diagnostic;
 mod ndjson;
 mod out;
+mod plan;
 mod prompt;
 mod result;
 mod style;
@@ -16,6 +17,7 @@ mod words;
 pub use diagnostic::{render, summary, to_json};
 pub use ndjson::Ndjson;
 pub use out::{Closed, Out};
+pub use plan::plan_page;
 pub use prompt::TerminalPrompter;
 pub use result::few_words;
 pub use style::{ColorChoice, Mark, Style, Tone};

@@ -152,7 +152,7 @@ impl StepKind for Sql {
     }
 
     fn template_lines(spec: &SqlSpec) -> Vec<String> {
-        spec.statements().iter().map(|statement| statement.text.clone()).collect()
+        spec.query.iter().map(|query| query.source().trim_end().to_owned()).collect()
     }
 
     async fn preview(input: &SqlInput, cx: &ReadContext<'_>) -> Result<Preview, Failure> {
