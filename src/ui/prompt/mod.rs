@@ -165,6 +165,7 @@ mod tests {
             id: "go".to_owned(),
             message: "Rebuild the index?".to_owned(),
             about: vec!["REINDEX INDEX CONCURRENTLY orders_pkey".to_owned(), "took 3m last time".to_owned()],
+            shown: serde_json::Value::Null,
             answer: AnswerKind::YesNo { default: false },
             timeout: Some(Duration::from_mins(5)),
         }
