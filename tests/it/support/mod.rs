@@ -1,3 +1,6 @@
-//! What several tests need: real servers, started once a process.
+//! What several tests need: loading text as the command line would, and real servers, started once a process.
 
+mod load;
 pub(crate) mod postgres;
+
+pub(crate) use load::{Folder, Loaded, files, load_text, package, stem};
