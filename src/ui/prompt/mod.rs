@@ -19,7 +19,7 @@ use super::out::Out;
 use super::style::{Mark, Style, Tone};
 use super::terminal::Screen;
 use super::text::wrap;
-use super::words::duration;
+use crate::ui::duration;
 use crate::connect::{PromptError, Prompter, Question};
 use crate::report;
 

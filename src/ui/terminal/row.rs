@@ -4,7 +4,7 @@ use console::measure_text_width;
 
 use crate::ui::style::{Mark, Style, Tone};
 use crate::ui::text::{fit, one_line, wrap};
-use crate::ui::words::duration;
+use crate::ui::duration;
 
 /// What every line of a run has in common.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use crate::event::Place;
 use crate::model::{Applied, Effect, Failure, SkipReason, StepState, StoppedBy};
 use crate::ui::style::{Mark, Tone};
 use crate::ui::text::one_line;
-use crate::ui::words::duration;
+use crate::ui::duration;
 
 /// What the terminal knows of the step that a line is about.
 #[derive(Debug, Clone, Copy)]
