@@ -21,7 +21,8 @@ impl Loader<'_, '_> {
             Err(problem) => {
                 self.shared.diagnostics.push(problem);
                 step.reads.extend(self.place(body_node, decoded));
-                drop(self.attempts(node, step));
+                let attempts = self.attempts(node, step);
+                self.check_attempts(node, step, &attempts);
                 return None;
             }
         };

@@ -156,7 +156,7 @@ impl Loader<'_, '_> {
             on_warning: self.decode::<OnWarning>(node, "on_warning").unwrap_or_default(),
             idempotent: self.decode(node, "idempotent").unwrap_or(false),
             show: self.templated::<ShowKey>(node, "show", &mut reads).and_then(|key| key.0),
-            rollback: node.get("rollback").and_then(|hook| self.rollback(hook, &step.id)),
+            rollback: node.get("rollback").map(|hook| self.rollback(hook, &step.id)),
         };
         step.reads.extend(reads);
         attempts
