@@ -225,7 +225,7 @@ pub enum Show {
 
 /// `show:` as written: `true`, `false`, or an expression.
 #[derive(Debug, Clone)]
-pub struct ShowKey(pub Option<Show>);
+pub(super) struct ShowKey(pub(super) Option<Show>);
 
 impl<'de> Deserialize<'de> for ShowKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

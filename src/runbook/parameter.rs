@@ -170,6 +170,7 @@ impl Parameter {
         self.accept(&value)
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "no text or list has 2^53 items")]
     fn check_range(&self, value: &Value) -> Result<(), Unsuitable> {
         let (measure, what) = match value {
             Value::Number(number) => (number.as_f64().unwrap_or(0.0), ""),
@@ -242,6 +243,7 @@ fn plain(value: &Value) -> String {
 }
 
 impl Bound {
+    #[expect(clippy::cast_precision_loss, reason = "a limit of petabytes need not be exact to the byte")]
     fn number(&self, kind: ParameterType) -> Option<f64> {
         match (&self.0, kind) {
             (Value::Number(number), _) => number.as_f64(),
@@ -346,6 +348,7 @@ fn number(text: &str) -> Result<Value, Unsuitable> {
 }
 
 /// Seconds as a whole number where they are one.
+#[expect(clippy::cast_possible_truncation, reason = "whole and far below 2^63")]
 fn tidy(seconds: f64) -> Value {
     if seconds.fract() == 0.0 && seconds.abs() < 1e15 {
         Value::from(seconds as i64)

@@ -102,7 +102,7 @@ fn step(generator: &mut SchemaGenerator) -> Value {
         .iter()
         .map(|kind| {
             let body = kind.schema(generator).to_value();
-            let body = if kind.short().is_some() { or_text(body) } else { body };
+            let body = if kind.short().is_some() { or_text(&body) } else { body };
             Form { name: kind.name(), body: with(body, kind.about()), beside: common.clone(), has_id: true }
         })
         .collect();
@@ -117,7 +117,7 @@ fn step(generator: &mut SchemaGenerator) -> Value {
     forms.push(form("steps", inner.clone(), "Steps that run in order under one id.", group, true));
     let block = &["when", "needs"];
     forms.push(form("parallel", inner, "Steps that may run at the same time.", block, false));
-    let include = or_text(generator.subschema_for::<IncludeSpec>().to_value());
+    let include = or_text(&generator.subschema_for::<IncludeSpec>().to_value());
     let beside = &["id", "title", "needs", "when", "for_each"];
     forms.push(form("runbook", include, "Another runbook's steps under this id.", beside, true));
     any_form(&common, forms)
@@ -161,8 +161,9 @@ fn any_form(common: &Map<String, Value>, forms: Vec<Form>) -> Value {
     })
 }
 
-fn or_text(body: Value) -> Value {
-    json!({ "anyOf": [{ "type": "string" }, body] })
+/// Text or a map; what is wrong within the map is told as such.
+fn or_text(body: &Value) -> Value {
+    json!({ "type": ["string", "object"], "if": { "type": "object" }, "then": body })
 }
 
 fn common(generator: &mut SchemaGenerator) -> Map<String, Value> {

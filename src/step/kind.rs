@@ -196,11 +196,11 @@ pub trait Input: Debug + Send + Sync {
 }
 
 /// Registers a kind.
-pub struct Of<K>(PhantomData<fn() -> K>);
+pub(super) struct Of<K>(PhantomData<fn() -> K>);
 
 impl<K: StepKind> Of<K> {
     /// The entry for `KINDS`.
-    pub const KIND: Self = Self(PhantomData);
+    pub(super) const KIND: Self = Self(PhantomData);
 }
 
 struct TypedBody<K: StepKind>(K::Spec);

@@ -91,7 +91,7 @@ impl Loading<'_> {
 }
 
 fn pinned(name: String, text: String) -> PinnedDocument {
-    let sha256 = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = Sha256::digest(&text).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     PinnedDocument { name, sha256, text }
 }
 

@@ -92,9 +92,22 @@ impl Loader<'_, '_> {
 /// A range of the `nth` scalar with this text at or below `node`; the whole scalar without a range.
 pub(super) fn place_text(node: Node<'_>, source: &str, range: Option<Range<usize>>, nth: usize) -> Span {
     let scalars = || node.texts().into_iter().filter(|(text, _)| *text == source).map(|(_, scalar)| scalar);
-    match (scalars().nth(nth).or_else(|| scalars().last()), range) {
+    match (scalars().nth(nth).or_else(|| scalars().next_back()), range) {
         (Some(scalar), Some(range)) => scalar.text_span(range),
         (Some(scalar), None) => scalar.span(),
         (None, _) => node.span(),
+    }
+}
+
+/// A range of a scalar below `node`, or of a file.
+pub(super) fn place_anywhere(
+    node: Node<'_>,
+    source: &str,
+    range: Option<Range<usize>>,
+    files: &Files,
+) -> Span {
+    match files.get(source) {
+        Some(file) => Span::new(*file, range.unwrap_or(0..source.len())),
+        None => place_text(node, source, range, 0),
     }
 }

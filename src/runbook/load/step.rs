@@ -40,15 +40,12 @@ impl Loader<'_, '_> {
         let structures = ["steps", "runbook"];
         let names = KINDS.iter().map(|kind| kind.name()).chain(structures);
         let found: Vec<&'static str> = names.filter(|name| node.get(name).is_some()).collect();
-        let kind = match found[..] {
-            [kind] => {
-                self.deny_unknown(node, kind, within);
-                Some(kind)
-            }
-            _ => {
-                self.wrong_kinds(node, &found);
-                None
-            }
+        let kind = if let [kind] = found[..] {
+            self.deny_unknown(node, kind, within);
+            Some(kind)
+        } else {
+            self.wrong_kinds(node, &found);
+            None
         };
         let id = self.id(node, group);
         let nameless = id.is_none();
