@@ -295,10 +295,10 @@ impl Program {
             }
         };
         let errors = async { Captured::read(&mut stderr).await.map_err(|e| lost_output(&e)) };
-        let (fed, stdout, stderr) = tokio::join!(feed, read, errors);
+        let (sent, stdout, stderr) = tokio::join!(feed, read, errors);
         let status = self.child.wait().await.map_err(|e| lost_output(&e))?;
         let (stdout, stderr) = (stdout?, stderr?);
-        fed.map_err(|error| StepError::failed(format!("cannot write to the program: {error}")))?;
+        sent.map_err(|error| StepError::failed(format!("cannot write to the program: {error}")))?;
         let exit_code = status.code().unwrap_or_else(|| 128 + signal(status));
         let success = input.exit_codes.contains(&exit_code);
         let file = match file {

@@ -139,6 +139,7 @@ fn explain(source: &str, error: &minijinja::Error) -> TemplateError {
     let place = found.range.clone().and_then(|range| source.get(range)).unwrap_or_default();
     let help = match found.message.as_str() {
         message if message.contains("end of input") => "Close what was opened: `{{ … }}`, `{% if … %}`.",
+        message if message.contains("end of string") => "Close the text with the same quote.",
         message if message.contains("`=`") || place == "=" => "Compare with `==`.",
         message if message.contains("end of variable block") => "Complete the expression before the `}}`.",
         message if message.contains("`|`") || place == "|" => {

@@ -18,7 +18,7 @@ Right:
 r#"When the value of a template is known, the statement is read again: all its words outside of the templates must be
 the same as those that were checked, and each template must be filled by exactly what its filter allows. This value
 would have changed the statement around it, as an injected `; DROP TABLE` does. The step is refused before anything
-is sent. It can only happen with `raw`.
+is sent. Usually this takes a `raw`.
 
 Wrong:
     sql: SELECT * FROM orders ORDER BY {{ params.order | raw }}       # order is "1; DROP TABLE orders"
@@ -38,7 +38,7 @@ Right:
     SQL_CLASS_RAISED = "runbook::sql::class_raised", "bound SQL that does more than was planned",
 r#"A step is classed from its text when it is planned, and again when its values are known. The second class is above
 the first, so the statement would do more than the plan showed and people agreed to. The step is refused before
-anything is sent. It can only happen with `raw`. Declare what it may do with `effect`, or write the statement out.
+anything is sent. Usually this takes a `raw`. Declare what it may do with `effect`, or write the statement out.
 
 Wrong:
     sql: "{{ params.statement | raw }}"
