@@ -114,3 +114,13 @@ proptest! {
         prop_assert_eq!(load_in_time(&damaged), Ok(()));
     }
 }
+
+#[test]
+fn thousands_of_templates_are_placed_in_time() {
+    let args = "\"{{ params.nothing }}\", ".repeat(3000);
+    let text = format!(
+        "version: 1\nname: weekly-vacuum\nconnections: {{ db: postgres }}\nsteps:\n  - id: a\n    sql: {{ query: SELECT 1, args: [{args}] }}\n"
+    );
+    let loaded = load_text("weekly-vacuum", &text, package());
+    assert_eq!(loaded.diagnostics.iter().count(), 3001);
+}
