@@ -52,7 +52,10 @@ impl Plan {
     async fn live(&self, prepared: &Prepared, context: &Context) -> plan::Plan {
         let Prepared { runbook, names, connections, .. } = prepared;
         let preflight = plan::preflight(runbook, names, connections, Purpose::Planning).await;
-        plan::plan(self.request(prepared, preflight, true, context)).await
+        // A server that did not answer is not asked again for every step.
+        let reached = preflight.targets.len() == names.len();
+        let plan = plan::plan(self.request(prepared, preflight, reached, context)).await;
+        plan::Plan { offline: false, ..plan }
     }
 
     fn request<'a>(
