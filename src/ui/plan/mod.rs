@@ -67,3 +67,6 @@ impl Page<'_> {
         self.line(&(" ".repeat(indent) + &line));
     }
 }
+
+#[cfg(test)]
+mod tests;

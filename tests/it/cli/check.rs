@@ -7,14 +7,19 @@ use super::sandbox;
 use crate::support::sandbox::Sandbox;
 
 const BAD: &str = "version: 1\nname: bad\nsteps:\n  - id: a\n    sqll: SELECT 1\n  - id: b\n    needs: [c]\n    sql: SELECT 1\nconnections: { db: postgres }\n";
-const WARNED: &str =
-    "version: 1\nname: warned\nconnections: { db: postgres }\nsteps:\n  - id: a\n    sql: UPDATE t SET a = 1\n";
+const WARNED: &str = "version: 1\nname: warned\nconnections: { db: postgres }\nsteps:\n  - id: a\n    sql: UPDATE t SET a = 1\n";
 
 #[test]
 fn a_good_folder_has_no_problems() {
     let sandbox = Sandbox::new();
-    sandbox.write("runbooks/fine.yaml", "version: 1\nname: fine\nconnections: { db: postgres }\nsteps:\n  - { id: a, sql: SELECT 1 }\n");
-    assert_snapshot!(sandbox.run("check"), @"");
+    sandbox.write(
+        "runbooks/fine.yaml",
+        "version: 1\nname: fine\nconnections: { db: postgres }\nsteps:\n  - { id: a, sql: SELECT 1 }\n",
+    );
+    assert_snapshot!(sandbox.run("check"), @r#"
+    1 file checked: no problems
+    --- exit 0
+    "#);
 }
 
 #[test]
@@ -22,7 +27,46 @@ fn every_problem_of_every_file_is_reported_at_once() {
     let sandbox = sandbox();
     sandbox.write("runbooks/bad.yaml", BAD);
     sandbox.write("other.yaml", "- not a map\n");
-    assert_snapshot!(sandbox.run("check runbooks other.yaml"), @"");
+    assert_snapshot!(sandbox.run("check runbooks other.yaml"), @r#"
+    runbook::step::no_kind
+
+      ✗ error: there is no kind of step `sqll`
+       ╭─[runbooks/bad.yaml:5:5]
+     4 │   - id: a
+     5 │     sqll: SELECT 1
+       ·     ────
+     6 │   - id: b
+       ╰────
+      help: Did you mean `sql`?
+
+    runbook::graph::unknown_step
+
+      ✗ error: there is no step `c` here
+       ╭─[runbooks/bad.yaml:7:13]
+     6 │   - id: b
+     7 │     needs: [c]
+       ·             ┬
+       ·             ╰── no such step
+     8 │     sql: SELECT 1
+       ╰────
+      help: Did you mean `b`?
+
+    2 errors
+
+    runbook::structure::not_a_runbook
+
+      ✗ error: a runbook is a map
+       ╭─[other.yaml:1:1]
+     1 │ - not a map
+       · ───────────
+       ╰────
+      help: Begin with `version: 1` and `name:`.
+
+    1 error
+
+    3 files checked: 3 errors
+    --- exit 2
+    "#);
 }
 
 #[test]
@@ -51,6 +95,16 @@ fn warnings_fail_only_when_strict() {
 
 #[test]
 fn what_is_not_there_cannot_be_checked() {
-    assert_snapshot!(Sandbox::new().run("check"), @"");
-    assert_snapshot!(Sandbox::new().run("check nowhere/a.yaml"), @"");
+    assert_snapshot!(Sandbox::new().run("check"), @r#"
+    --- stderr
+    error: there is no folder ./runbooks
+    · Name the files or folders to check.
+    --- exit 2
+    "#);
+    assert_snapshot!(Sandbox::new().run("check nowhere/a.yaml"), @r#"
+    --- stderr
+    error: cannot read nowhere/a.yaml: No such file or directory (os error 2)
+    · Check the path, or give the name of a runbook: `runbook list` shows them.
+    --- exit 2
+    "#);
 }
