@@ -105,7 +105,12 @@ impl Page<'_> {
         // One more line is shown rather than announced.
         let limit = if self.verbose || lines.len() <= limit + 1 { lines.len() } else { limit };
         for line in &lines[..limit] {
-            self.code(indent, line);
+            // Of a read the gist is enough; what changes something is read to the last word.
+            if effect == Effect::Read && !self.verbose {
+                self.code(indent, line);
+            } else {
+                self.whole_code(indent, line);
+            }
         }
         if let Some(more) = lines.len().checked_sub(limit).filter(|more| *more > 0) {
             let text = format!("{} {more} more lines", self.style.ellipsis());

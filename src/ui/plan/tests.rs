@@ -93,12 +93,24 @@ fn long_lists_are_cut_unless_everything_is_to_be_shown() {
 }
 
 #[test]
+fn what_changes_something_is_shown_to_the_last_word() {
+    let statement =
+        format!("DELETE FROM orders WHERE {}ordered_at < '2020-01-01'", "note <> 'a  b' AND ".repeat(4));
+    let plan = plan(vec![PlannedStep { lines: vec![statement.clone()], ..step("a", "sql", Effect::Change) }]);
+    let page = plan_page(&plan, &Style::plain(), false);
+    let (_, below) = page.split_once("exactly this:\n").unwrap();
+    let shown: Vec<&str> = below.lines().take_while(|line| !line.is_empty()).map(str::trim_start).collect();
+    assert_eq!(shown.join(" "), statement);
+    assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+}
+
+#[test]
 fn colours_and_symbols_say_nothing_that_words_do_not() {
     let plan = plan(vec![step("a", "sql", Effect::Disrupt), step("b", "sql", Effect::Destroy)]);
-    let plain = plan_page(&plan, &Style::plain(), false);
+    let colourless = plan_page(&plan, &Style::plain(), false);
     let colourful = plan_page(&plan, &Style::plain().with_color(ColorChoice::Always), false);
-    assert_ne!(plain, colourful);
-    assert_eq!(console::strip_ansi_codes(&colourful), plain);
+    assert_ne!(colourless, colourful);
+    assert_eq!(console::strip_ansi_codes(&colourful), colourless);
     let ascii = plan_page(&plan, &Style { unicode: false, ..Style::plain() }, false);
     assert!(ascii.is_ascii() && ascii.contains("disrupt") && ascii.contains("destroy"), "{ascii}");
 }
