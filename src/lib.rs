@@ -11,6 +11,7 @@ pub mod cli;
 pub mod connect;
 pub mod demo;
 pub mod diagnostic;
+pub mod engine;
 pub mod environment;
 pub mod event;
 pub mod journal;

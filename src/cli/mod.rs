@@ -8,8 +8,10 @@ mod check;
 mod completions;
 mod configuration;
 mod context;
+mod demo;
 mod environment;
 mod error;
+mod execute;
 mod exit;
 mod explain;
 mod graph;
@@ -21,10 +23,12 @@ mod parameters;
 mod plan;
 mod prepare;
 mod report;
+mod run;
 mod runs;
 mod runtime;
 mod schema;
 mod show;
+mod signals;
 mod targets;
 
 pub use exit::Exit;
@@ -68,12 +72,16 @@ enum Command {
     Explain(explain::Explain),
     /// Show what a run would do, without doing anything
     Plan(plan::Plan),
+    /// Run a runbook
+    Run(run::Run),
     /// List the runs that were recorded, newest first
     Runs(runs::Runs),
     /// Show what a run did
     Report(report::Report),
     /// Print the JSON Schema of a runbook, or explain one key
     Schema(schema::Schema),
+    /// Try the shipped runbooks on a throwaway PostgreSQL
+    Demo(demo::Demo),
     /// Print a script that completes the command line
     Completions(completions::Completions),
     /// Print the manual as roff
@@ -88,9 +96,11 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError> {
         Command::Check(command) => command.run(context),
         Command::Explain(command) => command.run(context),
         Command::Plan(command) => command.run(context),
+        Command::Run(command) => command.run(context),
         Command::Runs(command) => command.run(context),
         Command::Report(command) => command.run(context),
         Command::Schema(command) => command.run(context),
+        Command::Demo(command) => command.run(context),
         Command::Completions(command) => Ok(command.run(Cli::command(), context)),
         Command::Man => man::run(Cli::command(), context),
     }

@@ -92,7 +92,7 @@ fn file_of(target: &Target, context: &Context) -> Result<Map<String, Value>, Cli
 }
 
 /// JSON is read as the YAML it nearly always is.
-fn read(path: &Path, context: &Context) -> Result<Map<String, Value>, CliError> {
+pub(super) fn read(path: &Path, context: &Context) -> Result<Map<String, Value>, CliError> {
     let shown = path.display().to_string();
     let text = text_of(&context.process.directory.join(path), &shown)?;
     let mut sources = Sources::new();

@@ -11,7 +11,7 @@ use super::postgres::{
     self, Address, ConnectError, Identity, QueryError, ResultLimits, Session, SessionOptions,
     StatementResult, Target,
 };
-use crate::model::{Failure, ProcessEnvironment, Secret};
+use crate::model::{Failure, ProcessEnvironment, Secret, StoppedBy};
 
 /// Where a connection leads.
 #[derive(Debug, Clone)]
@@ -262,11 +262,7 @@ impl Connections {
         let identity = postgres::identity(session).await.map_err(|error| Failure::new(error.to_string()))?;
         match expect.differences(&identity) {
             differences if differences.is_empty() => Ok(()),
-            differences => Err(Failure {
-                details: differences,
-                ..Failure::new(format!("connection `{name}` leads to the wrong target"))
-            }
-            .help("Check the environment's address and its `expect:`.")),
+            differences => Err(wrong_target(name, differences)),
         }
     }
 
@@ -279,6 +275,15 @@ impl Connections {
         }
         Ok(())
     }
+}
+
+fn wrong_target(name: &str, differences: Vec<String>) -> Failure {
+    Failure {
+        details: differences,
+        ..Failure::new(format!("connection `{name}` leads to another target than expected"))
+    }
+    .help("Check the environment's address and its `expect:`.")
+    .stopped_by(StoppedBy::Drift)
 }
 
 /// A connection that could not be opened, as a failure: nothing was done yet, so a second attempt is harmless.

@@ -11,24 +11,39 @@ pub struct Problem {
     pub live: bool,
     /// The extension without which it cannot be shown.
     pub extension: Option<&'static str>,
+    /// The shipped runbook that finds it, and a name that its results then hold.
+    pub finder: Option<(&'static str, &'static str)>,
+}
+
+impl Problem {
+    const fn found_by(self, runbook: &'static str, evidence: &'static str) -> Self {
+        Self { finder: Some((runbook, evidence)), ..self }
+    }
 }
 
 /// Every planted problem.
 pub const PROBLEMS: [Problem; 17] = [
-    planted(1, "table `audit_log` is nine tenths empty space"),
+    planted(1, "table `audit_log` is nine tenths empty space").found_by("weekly-vacuum", "audit_log"),
     shown_by(2, "the indexes of `audit_log` are nine tenths empty space", "pgstattuple"),
-    planted(3, "a third of `inventory` is dead rows"),
-    planted(4, "index `idx_orders_legacy_ref` is never used"),
-    planted(5, "two indexes on `order_lines (order_id)` repeat each other and the primary key"),
-    planted(6, "index `idx_products_barcode` is invalid: its build failed on duplicates"),
-    planted(7, "a failed reindex left an invalid `_ccnew` index on `orders`"),
+    planted(3, "a third of `inventory` is dead rows").found_by("weekly-vacuum", "inventory"),
+    planted(4, "index `idx_orders_legacy_ref` is never used")
+        .found_by("index-usage", "idx_orders_legacy_ref"),
+    planted(5, "two indexes on `order_lines (order_id)` repeat each other and the primary key")
+        .found_by("index-usage", "order_lines"),
+    planted(6, "index `idx_products_barcode` is invalid: its build failed on duplicates")
+        .found_by("index-usage", "idx_products_barcode"),
+    planted(7, "a failed reindex left an invalid `_ccnew` index on `orders`")
+        .found_by("index-usage", "_ccnew"),
     shown_by(8, "the query on `order_lines (product_id)` has no index", "pg_stat_statements"),
-    planted(9, "`carrier_rates` was filled and never analyzed"),
-    live(10, "`wms-batch` is idle in a transaction and holds a row"),
-    live(11, "`wms-report` runs a query that does not end"),
-    live(12, "a migration waits for `wms-batch`, and the application waits for the migration"),
-    live(13, "`wms-api` holds most of the connections"),
-    planted(14, "`audit_log` and `stock_movements` have grown"),
+    planted(9, "`carrier_rates` was filled and never analyzed")
+        .found_by("weekly-statistics", "carrier_rates"),
+    live(10, "`wms-batch` is idle in a transaction and holds a row")
+        .found_by("long-running-queries", "wms-batch"),
+    live(11, "`wms-report` runs a query that does not end").found_by("long-running-queries", "wms-report"),
+    live(12, "a migration waits for `wms-batch`, and the application waits for the migration")
+        .found_by("long-running-queries", "wms-migrate"),
+    live(13, "`wms-api` holds most of the connections").found_by("connection-pool", "wms-api"),
+    planted(14, "`audit_log` and `stock_movements` have grown").found_by("table-sizes", "audit_log"),
     planted(15, "the key of `audit_log` is near the end of its type"),
     planted(16, "constraint `orders_total_nonneg` was never validated"),
     planted(17, "replication slot `demo_orphan` keeps WAL for nobody"),
@@ -56,15 +71,15 @@ pub const THRESHOLDS: [Threshold; 6] = [
 ];
 
 const fn planted(number: u8, title: &'static str) -> Problem {
-    Problem { number, title, live: false, extension: None }
+    Problem { number, title, live: false, extension: None, finder: None }
 }
 
 const fn live(number: u8, title: &'static str) -> Problem {
-    Problem { number, title, live: true, extension: None }
+    Problem { number, title, live: true, extension: None, finder: None }
 }
 
 const fn shown_by(number: u8, title: &'static str, extension: &'static str) -> Problem {
-    Problem { number, title, live: false, extension: Some(extension) }
+    Problem { number, title, live: false, extension: Some(extension), finder: None }
 }
 
 const fn threshold(runbook: &'static str, parameter: &'static str, value: &'static str) -> Threshold {

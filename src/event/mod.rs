@@ -316,9 +316,11 @@ impl EventKind {
     /// Whether the event must be on disk before the engine goes on: the intent of an effect, an answer, an end.
     pub fn is_synced(&self) -> bool {
         match self {
-            Self::StepStarted { effect, .. } => *effect > Effect::Read,
-            Self::StepTraced { .. } | Self::AnswerGiven { .. } => true,
-            Self::RunFinished { .. } | Self::RunPaused { .. } => true,
+            Self::StepTraced { .. }
+            | Self::AnswerGiven { .. }
+            | Self::RunFinished { .. }
+            | Self::RunPaused { .. } => true,
+            // The intent of an effect is synced by its kind: before COMMIT, or before the first byte.
             _ => false,
         }
     }

@@ -72,6 +72,9 @@ impl Shelf {
 
     /// The origin and text of a runbook, by name or path.
     pub fn find(&self, name: &str) -> Result<(String, String), LookupError> {
+        if name.starts_with(SHIPPED_PREFIX) {
+            return shipped(name).ok_or_else(|| LookupError::Unknown(Vec::new()));
+        }
         if name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml") {
             return read(&self.directory.join(name), name);
         }
@@ -79,14 +82,7 @@ impl Shelf {
         let Some(entry) = entry else {
             return Err(LookupError::Unknown(self.entries().into_iter().map(|entry| entry.name).collect()));
         };
-        match entry.origin.strip_prefix(SHIPPED_PREFIX) {
-            Some(file) => {
-                let text =
-                    SHIPPED.get_file(file).and_then(include_dir::File::contents_utf8).unwrap_or_default();
-                Ok((entry.origin, text.to_owned()))
-            }
-            None => read(&self.directory.join(&entry.origin), &entry.origin),
-        }
+        shipped(&entry.origin).map_or_else(|| read(&self.directory.join(&entry.origin), &entry.origin), Ok)
     }
 
     /// A file beside a runbook. It must not lie above the runbook's folder.
@@ -110,6 +106,12 @@ impl Shelf {
                 .help("The path is relative to the runbook's file.")
         })
     }
+}
+
+/// The origin and text of a shipped runbook, by its origin.
+fn shipped(origin: &str) -> Option<(String, String)> {
+    let file = SHIPPED.get_file(origin.strip_prefix(SHIPPED_PREFIX)?)?;
+    Some((origin.to_owned(), file.contents_utf8()?.to_owned()))
 }
 
 /// The runbooks of a folder; those below the working directory are named from there, as people do.

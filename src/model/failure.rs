@@ -57,6 +57,8 @@ pub enum StoppedBy {
     AbortWhen,
     /// A person said no at a gate, or nobody answered.
     Declined,
+    /// The target is not the one that was expected.
+    Drift,
 }
 
 impl Failure {

@@ -102,6 +102,8 @@ impl Frame {
             redactor,
             connections: &self.connections,
             default_connection: self.runbook.default_connection("postgres"),
+            lock_timeout: self.runbook.defaults.lock_timeout.as_ref(),
+            statement_timeout: self.runbook.defaults.statement_timeout.as_ref(),
         }
     }
 

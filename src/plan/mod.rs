@@ -12,7 +12,7 @@ mod records;
 
 pub use frame::{Frame, Surroundings};
 pub use graph::{Format, draw};
-pub use planner::{PlanRequest, plan};
+pub use planner::{PlanRequest, absent_connection, plan};
 pub use preflight::{Preflight, TargetFacts, preflight};
 pub use records::{Record, Records, error_value, this};
 

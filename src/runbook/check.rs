@@ -1,20 +1,15 @@
-//! Rules over the whole: unique ids, known names, cycles, reads that can never work.
+//! Rules over the whole: unique ids, known names, reads that can never work.
 
 use std::collections::{HashMap, HashSet};
 
-use indexmap::IndexMap;
-use petgraph::algo::tarjan_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
-
+use super::cycle;
 use super::step::{PlacedRead, Step, StepBody};
 use super::{Rollback, Runbook};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, nearest};
 use crate::model::{Effect, StepId};
-use crate::step::templated::Templated;
-use crate::template::Read;
 
 /// Facts about a step that can always be read.
-pub(super) const FACTS: &[&str] = &[
+const FACTS: &[&str] = &[
     "state",
     "started",
     "succeeded",
@@ -41,108 +36,18 @@ const RUN: &[&str] = &[
 ];
 const CONNECTION: &[&str] = &["present", "database", "user", "host", "version_num", "standby"];
 
-type Vars = IndexMap<String, (Templated, Vec<Read>)>;
-
-/// The steps of a list that a step reads, directly or through `vars`, as indexes into the list.
-pub(super) fn step_references(
-    step: &Step,
-    vars: &Vars,
-    by_name: &HashMap<&str, usize>,
-    group: Option<&StepId>,
-) -> Vec<(usize, Span)> {
-    let mut found = Vec::new();
-    for placed in &step.reads {
-        for read in with_vars(&placed.read, vars) {
-            if let Some(index) = step_name(read, group).and_then(|name| by_name.get(name)) {
-                found.push((*index, placed.span));
-            }
-        }
-    }
-    // A group reads its own steps inside itself.
-    let own = by_name.get(step.id.local()).copied();
-    found.retain(|(index, _)| !(matches!(step.body, StepBody::Group(_)) && Some(*index) == own));
-    found
-}
-
-/// The name of the step that a read sees, within a list: `steps.a`, or inside a group also `steps.group.a`.
-fn step_name<'r>(read: &'r Read, group: Option<&StepId>) -> Option<&'r str> {
-    if read.root != "steps" {
-        return None;
-    }
-    match (read.path.as_slice(), group) {
-        ([first, second, ..], Some(group)) if first == group.as_str() => Some(second),
-        ([first, ..], _) => Some(first),
-        _ => None,
-    }
-}
-
-/// A read, and the reads of the variable it sees.
-fn with_vars<'r>(read: &'r Read, vars: &'r Vars) -> Vec<&'r Read> {
-    let mut all = vec![read];
-    let mut seen = HashSet::new();
-    let mut next = 0;
-    while next < all.len() {
-        let current = all[next];
-        next += 1;
-        if current.root == "vars"
-            && let Some(name) = current.path.first()
-            && seen.insert(name.as_str())
-            && let Some((_, reads)) = vars.get(name)
-        {
-            all.extend(reads);
-        }
-    }
-    all
-}
-
-/// Reports every circle among the steps of a list, with the edges that make it.
-pub(super) fn cycles(steps: &[Step], diagnostics: &mut Diagnostics) {
-    let edges = steps
-        .iter()
-        .enumerate()
-        .flat_map(|(step, own)| own.parents.iter().map(move |edge| (edge.parent as u32, step as u32)));
-    if steps.iter().all(|step| step.parents.iter().all(|edge| edge.reason == super::Reason::Above)) {
-        return;
-    }
-    let graph = DiGraph::<(), ()>::from_edges(edges);
-    for circle in tarjan_scc(&graph) {
-        let alone = circle.len() == 1 && !graph.contains_edge(circle[0], circle[0]);
-        if !alone {
-            diagnostics.push(cycle(steps, &circle));
-        }
-    }
-}
-
-fn cycle(steps: &[Step], members: &[NodeIndex]) -> Diagnostic {
-    let inside: HashSet<usize> = members.iter().map(|node| node.index()).collect();
-    // Walk along parents inside the circle until a step comes again.
-    let mut walk = vec![members.iter().map(|node| node.index()).min().unwrap_or(0)];
-    let mut labels = Vec::new();
-    loop {
-        let current = walk[walk.len() - 1];
-        let Some(edge) = steps[current].parents.iter().find(|edge| inside.contains(&edge.parent)) else {
-            break;
-        };
-        let text = format!("`{}` waits for `{}`", steps[current].id, steps[edge.parent].id);
-        labels.push((edge.span.unwrap_or(steps[current].id_span), text));
-        if let Some(start) = walk.iter().position(|step| *step == edge.parent) {
-            walk.drain(..start);
-            labels.drain(..start);
-            walk.push(edge.parent);
-            break;
-        }
-        walk.push(edge.parent);
-    }
-    let circle: Vec<&str> = walk.iter().rev().map(|step| steps[*step].id.as_str()).collect();
-    let message = format!("these steps wait for each other: {}", circle.join(" → "));
-    let problem = Diagnostic::error(Code::GRAPH_CYCLE, message).help("Remove one of the edges.");
-    labels.into_iter().fold(problem, |problem, (span, text)| problem.at(span, text))
-}
-
 /// Checks a decoded runbook.
-pub(super) fn check(runbook: &mut Runbook, head_reads: &[PlacedRead], diagnostics: &mut Diagnostics) {
+///
+/// Of `broken` steps only the id is known, so what is read of them is not judged.
+pub(super) fn check(
+    runbook: &Runbook,
+    head_reads: &[PlacedRead],
+    broken: &HashSet<StepId>,
+    diagnostics: &mut Diagnostics,
+) {
+    cycle::among_variables(&runbook.vars, head_reads, diagnostics);
     let names = Names::of(runbook);
-    let mut checker = Checker { runbook, names, diagnostics };
+    let mut checker = Checker { runbook, names, broken, diagnostics, told: HashSet::new() };
     checker.unique_ids();
     for placed in head_reads {
         checker.read(placed, &Place { item: false, this: false, step: None });
@@ -185,20 +90,30 @@ struct Place<'a> {
 struct Checker<'a> {
     runbook: &'a Runbook,
     names: Names<'a>,
+    broken: &'a HashSet<StepId>,
     diagnostics: &'a mut Diagnostics,
+    /// What was said where: the members of a block share its `when`.
+    told: HashSet<(Span, String)>,
 }
 
 impl<'a> Checker<'a> {
     fn unique_ids(&mut self) {
         let mut seen: HashMap<&str, Span> = HashMap::new();
         let hooks = self.runbook.on_failure.iter().chain(&self.runbook.finally);
-        for step in self.runbook.all_steps().chain(hooks) {
+        let undo = self.runbook.all_steps().filter_map(Step::attempts).filter_map(|attempts| {
+            let Some(Rollback::Steps(steps)) = &attempts.rollback else { return None };
+            Some(steps)
+        });
+        for step in self.runbook.all_steps().chain(undo.flatten()).chain(hooks) {
             if let Some(first) = seen.insert(step.id.as_str(), step.id_span) {
                 self.diagnostics.push(
-                    Diagnostic::error(Code::STEP_TWICE, format!("two steps have the id `{}`", step.id))
-                        .at(step.id_span, "again here")
-                        .at(first, "first here")
-                        .help("Rename one of them."),
+                    Diagnostic::error(
+                        Code::STEP_TWICE,
+                        format!("two steps have the id `{}`", step.id.local()),
+                    )
+                    .at(step.id_span, "again here")
+                    .at(first, "first here")
+                    .help("Rename one of them."),
                 );
             }
         }
@@ -208,6 +123,11 @@ impl<'a> Checker<'a> {
         let place = Place { item: step.for_each.is_some(), this: true, step: Some(step) };
         match &step.body {
             StepBody::Group(inner) => {
+                let inside: HashSet<Span> =
+                    inner.iter().flat_map(|inner| &inner.reads).map(|placed| placed.span).collect();
+                for placed in step.reads.iter().filter(|placed| !inside.contains(&placed.span)) {
+                    self.read(placed, &place);
+                }
                 for inner in inner {
                     self.inner(inner, step);
                 }
@@ -293,7 +213,7 @@ impl<'a> Checker<'a> {
             "this" if !place.this => "`this` stands only in a step",
             _ => return,
         };
-        self.diagnostics.push(
+        self.tell(
             Diagnostic::error(Code::TEMPLATE_UNDEFINED, missing)
                 .at(placed.span, "")
                 .help("Read a parameter, a variable or the output of a step instead."),
@@ -314,7 +234,7 @@ impl<'a> Checker<'a> {
             Some(near) => format!("Did you mean `{near}`?"),
             None => format!("Declare it, or read another {what}."),
         };
-        self.diagnostics.push(
+        self.tell(
             Diagnostic::error(Code::TEMPLATE_UNKNOWN_NAME, format!("there is no {what} `{name}`"))
                 .at(placed.span, "")
                 .help(help),
@@ -326,7 +246,7 @@ impl<'a> Checker<'a> {
         let group = place.step.and_then(|step| step.id.as_str().rsplit_once('.')).map(|(group, _)| group);
         let Some((target, used)) = self.resolve(path, group) else { return self.unknown_step(placed, group) };
         let Some(field) = path.get(used) else { return };
-        if FACTS.contains(&field.as_str()) {
+        if FACTS.contains(&field.as_str()) || self.broken.contains(&target.step.id) {
             return;
         }
         match &target.step.body {
@@ -340,12 +260,14 @@ impl<'a> Checker<'a> {
                 let fields = body.fields().iter().copied().chain(FACTS.iter().copied()).chain(["shown"]);
                 self.known(placed, field, "field of this step", fields.collect::<Vec<_>>().into_iter());
             }
-            StepBody::Include(_) => self.known(
-                placed,
-                field,
-                "field of an included runbook",
-                ["outputs"].into_iter().chain(FACTS.iter().copied()),
-            ),
+            StepBody::Include(include) => {
+                let fields = ["outputs"].into_iter().chain(FACTS.iter().copied());
+                self.known(placed, field, "field of an included runbook", fields);
+                if let (true, Some(output)) = (field == "outputs", path.get(used + 1)) {
+                    let outputs = include.runbook.outputs.keys().map(String::as_str);
+                    self.known(placed, output, "output of this runbook", outputs);
+                }
+            }
             StepBody::Group(inner) => {
                 let names: Vec<&str> = inner.iter().map(|step| step.id.local()).collect();
                 self.known(placed, field, "step in this group", names.into_iter());
@@ -379,7 +301,7 @@ impl<'a> Checker<'a> {
             Some(near) => format!("Did you mean `{near}`?"),
             None => "Steps are read by their id: `steps.<id>.<field>`.".to_owned(),
         };
-        self.diagnostics.push(
+        self.tell(
             Diagnostic::error(Code::GRAPH_UNKNOWN_STEP, format!("there is no step `{name}`"))
                 .at(placed.span, "no such step")
                 .help(help),
@@ -394,7 +316,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let id = &target.step.id;
-        self.diagnostics.push(
+        self.tell(
             Diagnostic::warning(
                 Code::TEMPLATE_UNGUARDED,
                 format!("`{id}` may be skipped, and then this cannot be read"),
@@ -403,5 +325,13 @@ impl<'a> Checker<'a> {
             .at(target.step.id_span, "has a `when`")
             .help(format!("Add `when: steps.{id}.succeeded`, or a `default(…)`.")),
         );
+    }
+
+    /// Reports a problem, unless it was reported at this place.
+    fn tell(&mut self, problem: Diagnostic) {
+        let place = problem.labels.first().map(|label| label.span);
+        if place.is_none_or(|span| self.told.insert((span, problem.message.clone()))) {
+            self.diagnostics.push(problem);
+        }
     }
 }

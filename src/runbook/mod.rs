@@ -1,12 +1,14 @@
 //! The validated model: once a [`Runbook`] exists, nothing below checks it again.
 
 mod check;
+mod cycle;
 mod head;
 mod include;
 mod keys;
 mod load;
 mod order;
 mod parameter;
+mod reads;
 mod schema;
 mod step;
 mod values;

@@ -52,6 +52,10 @@ pub struct Binder<'a> {
     pub connections: &'a BTreeMap<String, String>,
     /// The connection of a step that names none, per kind of connection.
     pub default_connection: Option<&'a str>,
+    /// How long a statement may wait for a lock, for steps that do not say.
+    pub lock_timeout: Option<&'a Seconds>,
+    /// How long a statement may take, for steps that do not say.
+    pub statement_timeout: Option<&'a Seconds>,
 }
 
 impl Binder<'_> {

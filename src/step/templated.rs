@@ -109,7 +109,7 @@ pub fn sql_code(problem: SqlProblem) -> &'static Code {
         P::MetaCommand => Code::SQL_META_COMMAND,
         P::CopyInline => Code::SQL_COPY,
         P::Empty => Code::SQL_EMPTY,
-        P::Quote => Code::SQL_NAME,
+        P::Quote => Code::SQL_HOLE_VALUE,
         P::BindChanged => Code::SQL_BIND_CHANGED,
         P::ClassRaised => Code::SQL_CLASS_RAISED,
         P::SecretLiteral => Code::SQL_SECRET,
@@ -231,23 +231,24 @@ pub struct SqlText {
 impl SqlText {
     /// Parses a scalar and records what it reads and what is wrong with it.
     pub fn parse(source: &str) -> Self {
-        match Self::try_parse(source) {
-            Ok(text) => {
-                let problems = text.raw_problems();
-                record(source, text.template.reads(), problems, true);
+        let template = match SqlTemplate::parse(source) {
+            Ok(template) => template,
+            Err(errors) => {
+                record(source, &[], template_problems(errors), true);
+                return Self { template: SqlTemplate::default(), script: Script::default() };
+            }
+        };
+        match Script::check(template.pieces()) {
+            Ok(script) => {
+                let text = Self { template, script };
+                record(source, text.template.reads(), text.raw_problems(), true);
                 text
             }
-            Err(problems) => {
-                record(source, &[], problems, true);
-                Self { template: SqlTemplate::default(), script: Script::default() }
+            Err(errors) => {
+                record(source, template.reads(), sql_problems(errors), true);
+                Self { template, script: Script::default() }
             }
         }
-    }
-
-    fn try_parse(source: &str) -> Result<Self, Vec<Problem>> {
-        let template = SqlTemplate::parse(source).map_err(template_problems)?;
-        let script = Script::check(template.pieces()).map_err(sql_problems)?;
-        Ok(Self { template, script })
     }
 
     fn raw_problems(&self) -> Vec<Problem> {

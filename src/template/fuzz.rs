@@ -144,8 +144,8 @@ fn exercise(text: &str) {
             .pieces()
             .iter()
             .map(|piece| match piece {
-                super::Piece::Text { text, .. } => text.len(),
-                super::Piece::Hole { range, .. } => range.len(),
+                crate::sql::Piece::Text { text, .. } => text.len(),
+                crate::sql::Piece::Hole { range, .. } => range.len(),
             })
             .sum();
         assert_eq!(length, text.len(), "{text:?}");

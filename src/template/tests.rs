@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::{
-    Expression, Found, HoleKind, Lookup, Piece, Problem, Scope, SqlTemplate, Template, TemplateError,
-};
+use super::{Expression, Found, Lookup, Problem, Scope, SqlTemplate, Template, TemplateError};
+use crate::sql::{HoleKind, Piece};
 
 /// The outputs of three steps: one that succeeded, one that has no rows, one that failed.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,24 @@
-//! The integration tests: one binary, one module for each behaviour.
+//! The one integration-test binary: a module for each behaviour, and for each of the project's own rules.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod cli;
+mod codes;
+mod connect;
+mod copy;
+mod fuzz;
 mod layers;
+mod runbooks;
+mod schemas;
 mod support;
+
+#[test]
+fn no_file_here_is_undeclared() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let declared = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(name == "main" || declared.contains(&format!("\nmod {name};")), "`mod {name};` is missing");
+    }
+}

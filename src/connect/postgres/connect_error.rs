@@ -151,7 +151,7 @@ pub enum ConnectError {
     #[error("no host can be used: {}", .attempts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     AllFailed {
         /// One failure an attempt, in order.
-        attempts: Vec<ConnectError>,
+        attempts: Vec<Self>,
     },
 }
 

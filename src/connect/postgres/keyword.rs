@@ -117,12 +117,9 @@ mod tests {
     #[test]
     fn a_misspelt_name_finds_its_neighbour() {
         for (written, meant) in
-            [("sslmod", "sslmode"), ("databse", "dbname"), ("username", "user"), ("hst", "host")]
+            [("sslmod", "sslmode"), ("username", "user"), ("hst", "host"), ("db", "dbname")]
         {
-            let expected = if written == "databse" { None } else { Some(meant) };
-            if let Some(expected) = expected {
-                assert_eq!(nearest_keyword(written), Some(expected), "{written}");
-            }
+            assert_eq!(nearest_keyword(written), Some(meant), "{written}");
         }
         assert_eq!(nearest_keyword("completely_different"), None);
     }

@@ -96,6 +96,8 @@ fn unescape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+
     use super::*;
 
     fn check(text: &str, host: &str, user: &str, expected: Option<&str>) {
@@ -125,7 +127,7 @@ mod tests {
     fn a_file_that_others_may_read_is_ignored() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "*:*:*:*:secret\n").unwrap();
-        let mode = |mode| std::fs::set_permissions(file.path(), PermissionsExt::from_mode(mode)).unwrap();
+        let mode = |mode| std::fs::set_permissions(file.path(), Permissions::from_mode(mode)).unwrap();
         mode(0o640);
         let (ignored, note) = PasswordFile::read(file.path());
         assert!(ignored.find("h", 1, "d", "u").is_none() && note.unwrap().contains("0600"));

@@ -336,3 +336,88 @@ fn default_host(port: u16) -> Host {
     let mut found = found.filter(|host| host.socket().is_some_and(|path| path.exists()));
     found.next().unwrap_or_else(|| Host::Tcp { name: "localhost".to_owned(), address: None, port })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> ProcessEnvironment {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        ProcessEnvironment {
+            variables: variables.collect(),
+            home: None,
+            user: "os_user".to_owned(),
+            directory: "/".into(),
+        }
+    }
+
+    fn target(dsn: &str, variables: &[(&str, &str)]) -> Result<Target, ConnectError> {
+        let address = Address { dsn: Some(dsn.to_owned()), ambient: true, ..Address::default() };
+        resolve(&address, &environment(variables))
+    }
+
+    fn check(dsn: &str, variables: &[(&str, &str)], expected: &str) {
+        assert_eq!(target(dsn, variables).unwrap().describe(), expected, "{dsn} {variables:?}");
+    }
+
+    fn refuse(dsn: &str, expected: &str) {
+        assert_eq!(target(dsn, &[]).unwrap_err().to_string(), expected, "{dsn}");
+    }
+
+    #[test]
+    fn explicit_beats_environment_beats_defaults() {
+        check("host=h", &[], "os_user on h:5432 as os_user");
+        check("host=h user=u", &[], "u on h:5432 as u");
+        check("", &[("PGHOST", "e"), ("PGPORT", "1"), ("PGUSER", "u"), ("PGDATABASE", "d")], "d on e:1 as u");
+        check("postgresql://u@h/d", &[("PGHOST", "e"), ("PGPORT", "1"), ("PGUSER", "x")], "d on h:1 as u");
+        check("host=h dbname=''", &[("PGDATABASE", "d")], "os_user on h:5432 as os_user");
+        check("host=h host=i", &[], "os_user on i:5432 as os_user");
+        check("only_a_name", &[("PGHOST", "e")], "only_a_name on e:5432 as os_user");
+    }
+
+    #[test]
+    fn fields_beat_the_dsn_and_nothing_ambient_is_used_unasked() {
+        let address = Address {
+            dsn: Some("host=h dbname=d".to_owned()),
+            fields: BTreeMap::from([("dbname".to_owned(), "f".to_owned())]),
+            ..Address::default()
+        };
+        let target = resolve(&address, &environment(&[("PGUSER", "e"), ("PGPORT", "1")])).unwrap();
+        assert_eq!(target.describe(), "f on h:5432 as os_user");
+    }
+
+    #[test]
+    fn several_hosts() {
+        check("host=a,b port=1,2", &[], "os_user on a:1, b:2 as os_user");
+        check("host=a,b,/s port=7", &[], "os_user on a:7, b:7, /s/.s.PGSQL.7 as os_user");
+        check("host=a,b port=1,", &[], "os_user on a:1, b:5432 as os_user");
+        check("hostaddr=::1 port=1", &[], "os_user on [::1]:1 as os_user");
+        refuse("host=a,b port=1,2,3", "there are 3 values of `port` for 2 hosts");
+        refuse("host=a,b hostaddr=::1", "there are 1 values of `hostaddr` for 2 hosts");
+        refuse("hostaddr=localhost", "`localhost` is not a value of `hostaddr`");
+        refuse("host=a port=0", "`0` is not a value of `port`");
+        refuse("host=a port=65536", "`65536` is not a value of `port`");
+    }
+
+    #[test]
+    fn another_login_never_reuses_the_password() {
+        let target = target("host=h user=u password=hidden dbname=d", &[]).unwrap();
+        assert!(!format!("{target:?}").contains("hidden"));
+        assert_eq!(target.with_database("x").describe(), "x on h:5432 as u");
+        let other = target.with_login("v", None);
+        assert_eq!((other.describe().as_str(), other.password), ("d on h:5432 as v", None));
+    }
+
+    #[test]
+    fn values_are_checked() {
+        refuse("host=h sslmode=maybe", "`maybe` is not a value of `sslmode`");
+        refuse("host=h connect_timeout=soon", "`soon` is not a value of `connect_timeout`");
+        refuse("host=h require_auth=md5,!none", "`md5,!none` is not a value of `require_auth`");
+        refuse("host=h requirepeer=postgres", "the setting `requirepeer` is not supported");
+        refuse("host=h sslnegotiation=direct", "`sslnegotiation=direct` needs `sslmode=require` or stronger");
+        let timeout = |text| target(&format!("host=h connect_timeout={text}"), &[]).unwrap().connect_timeout;
+        assert_eq!((timeout("3"), timeout("0"), timeout("-1")), (Some(Duration::from_secs(3)), None, None));
+        let notes = target("host=h client_encoding=latin1", &[]).unwrap().notes;
+        assert_eq!(notes, ["the setting `client_encoding` has no effect here"]);
+    }
+}

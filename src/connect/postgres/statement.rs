@@ -250,7 +250,13 @@ impl Session {
                 }
                 Ok(SimpleQueryMessage::Row(row)) => answer.keep(&row, limits),
                 Ok(_) => {}
-                Err(error) => return Err(self.failure(&error, &pending.text, pending.prefix).await),
+                Err(error) => {
+                    // The server's last word follows its error, maybe in a later packet; it has the status.
+                    if error.as_db_error().is_some() {
+                        while let Some(Ok(_)) = pending.stream.next().await {}
+                    }
+                    return Err(self.failure(&error, &pending.text, pending.prefix).await);
+                }
             }
         }
         answer.tag = self.wire.tag(pending.request).unwrap_or_default();

@@ -27,7 +27,7 @@ pub(super) enum Shape {
     /// `int2vector` and `oidvector`, whose elements are separated by blanks.
     Vector,
     /// An array of such elements, separated by the character.
-    Array(Box<Shape>, char),
+    Array(Box<Self>, char),
     /// Everything else stays text.
     Text,
 }
@@ -108,6 +108,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "the calls read better")]
     fn check(of_type: &Type, text: &str, expected: Value) {
         let shape = Shape::built_in(of_type.oid()).unwrap();
         let found = decode(Some(text.to_owned()), &shape);

@@ -274,7 +274,7 @@ mod tests {
         for bytes in
             [&b"T\0\0\0\x06\0\x09"[..], b"T\0\0\0\x04", b"R\0\0\0\x04", b"Z\0\0\0\0", b"T\0\0\0\x08\0\x01a\0"]
         {
-            let _ = Listener::new(Wire::default()).hear(bytes);
+            drop(Listener::new(Wire::default()).hear(bytes));
         }
     }
 }

@@ -279,7 +279,7 @@ impl<'a> Attempt<'a> {
 
     /// Leaves no open transaction behind, and gives the session back when it can be trusted.
     async fn end(&mut self, result: &Result<(), StepError>) {
-        let Some(mut lent) = self.lent.take() else { return };
+        let Some(lent) = self.lent.take() else { return };
         if lent.session.is_closed() || matches!(result, Err(StepError::Uncertain(_))) {
             return;
         }

@@ -1,6 +1,6 @@
 //! A server's errors as failures of a step: what is wrong, what it left, whether a second attempt can help.
 
-use crate::connect::postgres::{QueryError, ServerError};
+use crate::connect::postgres::{QueryError, QueryErrorKind, ServerError};
 use crate::model::{Applied, Failure, StoppedBy};
 use crate::step::error::StepError;
 
@@ -31,19 +31,34 @@ pub(super) fn step_error(
         Phase::Undone => Applied::No,
         Phase::Committing => Applied::Unknown,
         Phase::Standing { done: 0, read: true } => Applied::No,
-        Phase::Standing { done: 0, .. } if error.server().is_some() && !leaves_remains(statement) => {
+        Phase::Standing { done: 0, .. } if !error.is_connection_lost() && !leaves_remains(statement) => {
             Applied::No
         }
         Phase::Standing { .. } => Applied::Partly,
     };
-    let Some(server) = error.server() else { return lost(error, phase, applied) };
-    let mut failure = server_failure(server, statement).applied(applied);
-    failure.stopped_by = stopped;
-    if let Some(StoppedBy::Timeout) = stopped {
-        failure.message =
-            "the step's timeout ran out and the statement was cancelled on the server".to_owned();
+    if error.kind == QueryErrorKind::Cancelled {
+        return StepError::Failed(cancelled(stopped).applied(applied));
     }
-    StepError::Failed(failure)
+    match error.server() {
+        Some(server) if !server.is_fatal() => {
+            StepError::Failed(server_failure(server, statement).applied(applied))
+        }
+        _ => lost(error, phase, applied),
+    }
+}
+
+fn cancelled(by: Option<StoppedBy>) -> Failure {
+    let why = match by {
+        Some(StoppedBy::Timeout) => "the step's timeout ran out",
+        Some(StoppedBy::Neighbour) => "another step failed and the grace is over",
+        Some(StoppedBy::AbortWhen) => "its side check was breached",
+        _ => "the run was interrupted",
+    };
+    let failure = Failure::new(format!("cancelled on the server: {why}"));
+    match by {
+        Some(by) => failure.stopped_by(by),
+        None => failure,
+    }
 }
 
 fn lost(error: &QueryError, phase: Phase, applied: Applied) -> StepError {

@@ -308,7 +308,9 @@ impl SqlSpec {
             login: self.login.as_ref().map(|login| login.bind(binder)).transpose()?,
             transaction: wrapping,
             settings: self.bind_settings(binder)?,
-            statement_timeout: binder.maybe_seconds(self.statement_timeout.as_ref())?.map(|s| s * 1000.0),
+            statement_timeout: binder
+                .maybe_seconds(self.statement_timeout.as_ref().or(binder.statement_timeout))?
+                .map(|s| s * 1000.0),
             max_rows: self.max_rows.unwrap_or(MAX_ROWS),
             expect_error: self.expect_error.clone(),
             stdin_file: binder.maybe_text(self.stdin_file.as_ref())?,
@@ -346,7 +348,7 @@ impl SqlSpec {
             };
             settings.insert(name.clone(), value);
         }
-        if let Some(seconds) = binder.maybe_seconds(self.lock_timeout.as_ref())? {
+        if let Some(seconds) = binder.maybe_seconds(self.lock_timeout.as_ref().or(binder.lock_timeout))? {
             settings.insert("lock_timeout".to_owned(), milliseconds(seconds));
         }
         if let Some(path) = &self.search_path {

@@ -9,7 +9,7 @@ mod keyboard;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -19,8 +19,9 @@ use super::out::Out;
 use super::style::{Mark, Style, Tone};
 use super::terminal::Screen;
 use super::text::wrap;
-use super::words::duration;
 use crate::connect::{PromptError, Prompter, Question};
+use crate::report;
+use crate::ui::duration;
 
 /// Asks at the terminal that stderr shows and `/dev/tty` reads.
 #[derive(Debug)]
@@ -117,12 +118,21 @@ impl Prompter for TerminalPrompter {
     }
 }
 
+/// The rows drawn above a question at most.
+const MOST_ROWS: usize = 30;
+
 /// What is about to happen, then the question.
 fn headline(question: &Question, style: &Style) -> Vec<String> {
     let room = style.current_width().saturating_sub(4).max(20);
     let mut lines = vec![String::new()];
     for about in &question.about {
         lines.extend(wrap(about, room).into_iter().map(|line| format!("    {line}")));
+    }
+    if let Some(shown) = report::shown(&json!({ "shown": question.shown }), room, MOST_ROWS)
+        && !question.shown.is_null()
+    {
+        lines.extend(shown.lines().map(|line| format!("    {line}")));
+        lines.push(String::new());
     }
     let message = wrap(&question.message, room).into_iter().enumerate();
     lines.extend(message.map(|(index, line)| {
@@ -165,6 +175,7 @@ mod tests {
             id: "go".to_owned(),
             message: "Rebuild the index?".to_owned(),
             about: vec!["REINDEX INDEX CONCURRENTLY orders_pkey".to_owned(), "took 3m last time".to_owned()],
+            shown: Value::Null,
             answer: AnswerKind::YesNo { default: false },
             timeout: Some(Duration::from_mins(5)),
         }

@@ -1,3 +1,7 @@
-//! What the tests stand on.
+//! What several tests need: loading text as the command line would, and real servers, started once a process.
 
+mod load;
+pub(crate) mod postgres;
 pub(crate) mod sandbox;
+
+pub(crate) use load::{Folder, Loaded, files, load_text, package, stem};

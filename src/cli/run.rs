@@ -1,0 +1,170 @@
+//! `runbook run`: gates first, then the targets, then the steps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::args::Target;
+use super::context::Context;
+use super::error::CliError;
+use super::execute::{Execution, offline_plan};
+use super::exit::Exit;
+use super::parameters;
+use super::prepare::prepare;
+use super::runtime::block_on;
+use super::signals;
+use crate::diagnostic::nearest;
+use crate::engine::Answers;
+use crate::journal::Store;
+use crate::plan::{Knowledge, Plan, PlannedStep};
+
+/// The arguments of `run`.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    target: Target,
+    /// Answer every plain gate with yes
+    #[arg(long)]
+    yes: bool,
+    /// Answer a gate beforehand
+    #[arg(long, value_name = "ID=ANSWER", value_parser = super::args::assignment)]
+    answer: Vec<(String, String)>,
+    /// Take answers from a YAML or JSON file
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// Exclude a step; a gate or an assert only with `--reason`
+    #[arg(long, value_name = "ID")]
+    skip: Vec<String>,
+    /// Why the run is made; kept in its journal
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// How many steps run at the same time
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    max_parallel: usize,
+    /// End with exit code 1 when anything warned
+    #[arg(long)]
+    strict: bool,
+    /// The folder that data files are relative to
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
+}
+
+impl Run {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, CliError> {
+        block_on(self.start(context))?
+    }
+
+    async fn start(&self, context: &Context) -> Result<Exit, CliError> {
+        let prepared = prepare(&self.target, context)?;
+        let answers = self.given_answers(context)?;
+        let offline = offline_plan(&prepared, context, &self.skip).await;
+        check_skips(&offline, prepared.protected, self)?;
+        check_answers(&offline, &answers)?;
+        if !context.style.interactive || context.json {
+            check_gates(&offline, &answers)?;
+        }
+        let interrupts = signals::listen(context.out.clone())?;
+        let store = Store::open(&context.process);
+        let execution = Execution {
+            prepared: &prepared,
+            context,
+            store: &store,
+            answers: &answers,
+            interrupt: interrupts.stop.clone(),
+            skip: &self.skip,
+            reason: self.reason.clone(),
+            max_parallel: self.max_parallel,
+            strict: self.strict,
+            files: context.process.directory.join(self.files.as_deref().unwrap_or(std::path::Path::new("."))),
+        };
+        tokio::select! {
+            ended = execution.execute(&offline) => {
+                let ended = ended?;
+                if let Some(failure) = ended.journal {
+                    context.report(&CliError::from(failure));
+                }
+                Ok(Exit::from(ended.outcome))
+            }
+            _ = interrupts.at_once.raised() => Ok(Exit::Interrupted),
+        }
+    }
+
+    fn given_answers(&self, context: &Context) -> Result<Answers, CliError> {
+        let mut given = BTreeMap::new();
+        if let Some(file) = &self.answers {
+            for (id, value) in parameters::read(file, context)? {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                given.insert(id, text);
+            }
+        }
+        given.extend(self.answer.iter().cloned());
+        Ok(Answers { given, yes: self.yes })
+    }
+}
+
+/// A step is excluded by its own id; what guards the others only with a reason, and never where it is protected.
+fn check_skips(plan: &Plan, protected: bool, arguments: &Run) -> Result<(), CliError> {
+    for id in &arguments.skip {
+        let Some(step) = plan.steps.iter().find(|step| step.id.as_str() == id) else {
+            return Err(unknown("--skip", id, plan.steps.iter()));
+        };
+        let guards = matches!(step.kind.as_str(), "confirm" | "assert");
+        if guards && protected {
+            return Err(CliError::new(format!(
+                "`{id}` guards a protected environment and cannot be excluded"
+            )));
+        }
+        if guards && arguments.reason.is_none() {
+            let help = "Add `--reason TEXT`: it is kept in the journal.";
+            return Err(CliError::new(format!("`{id}` is a guard: excluding it needs a reason")).help(help));
+        }
+    }
+    Ok(())
+}
+
+fn check_answers(plan: &Plan, answers: &Answers) -> Result<(), CliError> {
+    for id in answers.given.keys() {
+        let step = id.split_once('[').map_or(id.as_str(), |(step, _)| step);
+        if !plan.steps.iter().any(|gate| gate.gate && gate.id.as_str() == step) {
+            return Err(unknown("--answer", id, plan.steps.iter().filter(|step| step.gate)));
+        }
+    }
+    Ok(())
+}
+
+fn unknown<'a>(flag: &str, id: &str, steps: impl Iterator<Item = &'a PlannedStep>) -> CliError {
+    let names: Vec<&str> = steps.map(|step| step.id.as_str()).collect();
+    let error = CliError::new(format!("`{flag}` names `{id}`, and there is no such step"));
+    match nearest(id, names.iter().copied()) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None => error.help("`runbook show` lists the steps."),
+    }
+}
+
+/// Without a terminal nobody answers, so every open gate is named before the first step.
+fn check_gates(plan: &Plan, answers: &Answers) -> Result<(), CliError> {
+    let open: Vec<String> = plan
+        .open_gates()
+        .filter(|gate| {
+            let plain = gate.answer.as_deref() == Some("yes") && answers.yes;
+            let given = answers.given.keys().any(|id| id.split('[').next() == Some(gate.id.as_str()));
+            let skipped = matches!(gate.knowledge, Knowledge::Skipped { .. });
+            !plain && !given && !skipped
+        })
+        .map(|gate| {
+            format!("--answer {}={}    {}", gate.id, gate.answer.as_deref().unwrap_or("yes"), gate.title)
+        })
+        .collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let message = match open.len() {
+        1 => "a gate is open, and there is no terminal to ask at".to_owned(),
+        many => format!("{many} gates are open, and there is no terminal to ask at"),
+    };
+    let error = open.into_iter().fold(CliError::new(message), CliError::detail);
+    Err(error
+        .help("Nothing was started. Answer each gate beforehand, or run at a terminal.")
+        .exit(Exit::Declined))
+}

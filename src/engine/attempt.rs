@@ -1,0 +1,233 @@
+//! One attempt: its intent is recorded, it runs against its deadline, side checks and stop signals watch it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::dispatcher::StepReporter;
+use super::halt::Halt;
+use super::scheduler::{Scheduler, Standing};
+use crate::connect::postgres::ResultLimits;
+use crate::connect::{Purpose, SessionKey};
+use crate::event::{EventKind, Place};
+use crate::model::{Effect, Failure, StoppedBy};
+use crate::plan::this;
+use crate::runbook::{AbortWhen, Attempts, OnTimeout, Step, Until};
+use crate::step::templated::{Expr, SqlText};
+use crate::step::{BindError, Binder, Done, Input, RunContext, StepError, StepEvents as _, StopSignal};
+use crate::template::Scope;
+
+/// An attempt of a step or a child.
+pub(super) struct Attempt<'a, 's, 'd> {
+    pub(super) scheduler: &'a Scheduler<'s, 'd>,
+    pub(super) standing: Standing<'a>,
+    pub(super) step: &'a Step,
+    pub(super) attempts: &'a Attempts,
+    pub(super) input: &'a dyn Input,
+    pub(super) scope: &'a Scope,
+    pub(super) halt: &'a Halt,
+}
+
+/// What an attempt may take.
+pub(super) struct Effort {
+    pub(super) effect: Effect,
+    pub(super) timeout: Option<Duration>,
+}
+
+impl<'a> Attempt<'a, '_, '_> {
+    /// Records the intent.
+    pub(super) fn start(&self, attempt: u32, effort: &Effort) -> Result<(), StepError> {
+        let kind = EventKind::StepStarted {
+            at: self.standing.place(self.step),
+            attempt,
+            effect: effort.effect,
+            input: self.input.to_json(),
+            before: Value::Null,
+        };
+        self.scheduler.dispatcher.record(kind).map_err(StepError::Failed)
+    }
+
+    pub(super) fn binder<'b>(&'b self, scope: &'b Scope) -> Binder<'b> {
+        self.standing.frame.binder(scope, self.scheduler.redactor)
+    }
+
+    /// Runs once, or with `until` again and again.
+    pub(super) async fn polled(&self, number: u32, effort: &Effort) -> Result<Done<Value>, StepError> {
+        match &self.attempts.until {
+            None => self.once(effort).await,
+            Some(until) => self.until(until, number, effort).await,
+        }
+    }
+
+    async fn until(&self, until: &Until, number: u32, effort: &Effort) -> Result<Done<Value>, StepError> {
+        let binder = self.binder(self.scope);
+        let seconds = |value| binder.seconds(value).map_err(|error| StepError::Failed(error.into_failure()));
+        let (every, hold) = (seconds(&until.every)?, seconds(&until.hold)?);
+        let limit = until.timeout.as_ref().map(seconds).transpose()?;
+        let began = Instant::now();
+        let mut held_since = None;
+        loop {
+            let mut done = self.once(effort).await?;
+            if self.holds(&until.that, &done.output, number)? {
+                let since = *held_since.get_or_insert_with(Instant::now);
+                if since.elapsed().as_secs_f64() >= hold {
+                    return Ok(done);
+                }
+            } else {
+                held_since = None;
+            }
+            if limit.is_some_and(|limit| began.elapsed().as_secs_f64() + every > limit) {
+                let message = format!("`{}` did not come to hold in time", until.that.source());
+                if until.on_timeout == OnTimeout::Continue {
+                    done.warnings.push(message);
+                    return Ok(done);
+                }
+                return Err(Failure::new(message).stopped_by(StoppedBy::Timeout).into());
+            }
+            let place = self.standing.place(self.step);
+            let reporter = StepReporter { dispatcher: self.scheduler.dispatcher, place: &place };
+            reporter.progress("waiting", None, Some(format!("until {}", until.that.source())));
+            self.pause(every).await?;
+        }
+    }
+
+    fn holds(&self, that: &Expr, output: &Value, number: u32) -> Result<bool, StepError> {
+        let seen = self.scope.clone().with_value("this", this(output, &self.input.to_json(), None, number));
+        self.binder(&seen).truth(that).map_err(|error| StepError::Failed(error.into_failure()))
+    }
+
+    /// Runs against the deadline. A stop signal or a breached side check is passed on, and then the end is waited for.
+    async fn once(&self, effort: &Effort) -> Result<Done<Value>, StepError> {
+        let place = self.standing.place(self.step);
+        let name = self.application_name(&place);
+        let reporter = StepReporter { dispatcher: self.scheduler.dispatcher, place: &place };
+        let stop = StopSignal::default();
+        let cx = RunContext {
+            place: &place,
+            effect: effort.effect,
+            purpose: Purpose::Steps,
+            connections: self.scheduler.connections,
+            application_name: &name,
+            events: &reporter,
+            gate: &self.scheduler.gate,
+            deadline: effort.timeout.map(|timeout| Instant::now() + timeout),
+            stop: &stop,
+            files: self.scheduler.files,
+        };
+        let mut running = std::pin::pin!(self.input.run(&cx));
+        let mut outside = std::pin::pin!(self.halt.stop.raised());
+        let mut breach = std::pin::pin!(self.watch_breach());
+        let (mut told, mut breached) = (false, None);
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut running => return ended.map_err(|error| explain(error, breached.as_deref())),
+                by = &mut outside, if !told => {
+                    told = true;
+                    stop.raise(by);
+                }
+                message = &mut breach, if breached.is_none() => {
+                    breached = Some(message);
+                    stop.raise(StoppedBy::AbortWhen);
+                }
+            }
+        }
+    }
+
+    /// Names run, runbook and step to whoever looks at the server's sessions; cut to what the server keeps.
+    fn application_name(&self, place: &Place) -> String {
+        let run = self
+            .scheduler
+            .dispatcher
+            .state(|state| state.started.as_ref().map(|started| started.runbook.clone()));
+        let name = format!(
+            "runbook:{}:{}:{}",
+            run.as_deref().unwrap_or(self.scheduler.name),
+            self.scheduler.dispatcher.run_id(),
+            place.step
+        );
+        let end =
+            name.char_indices().map(|(index, c)| index + c.len_utf8()).take_while(|end| *end <= 63).last();
+        name[..end.unwrap_or(0)].to_owned()
+    }
+
+    async fn watch_breach(&self) -> String {
+        let Some(abort) = &self.attempts.abort_when else { return std::future::pending().await };
+        let binder = self.binder(self.scope);
+        let every = binder.seconds(&abort.every).unwrap_or(5.0);
+        loop {
+            tokio::time::sleep(Duration::from_secs_f64(every)).await;
+            match self.breached(abort).await {
+                Ok(false) => {}
+                Ok(true) => return format!("`{}` was breached", abort.that.source()),
+                Err(failure) => {
+                    let message =
+                        format!("the side check of `{}` cannot be asked: {}", self.step.id, failure.message);
+                    self.scheduler.dispatcher.tell(EventKind::Remarked { message });
+                    return std::future::pending().await;
+                }
+            }
+        }
+    }
+
+    async fn breached(&self, abort: &AbortWhen) -> Result<bool, Failure> {
+        let answer = self.ask(&abort.sql, abort.connection.as_deref()).await?;
+        let seen = self.scope.clone().with_value("this", answer);
+        self.binder(&seen).truth(&abort.that).map_err(BindError::into_failure)
+    }
+
+    /// Asks `verify`: whether the step took effect; nothing when there is no `verify`.
+    pub(super) async fn verified(&self) -> Result<Option<bool>, StepError> {
+        let Some(verify) = &self.attempts.verify else { return Ok(None) };
+        let answer = match &verify.sql {
+            Some(sql) => self.ask(sql, verify.connection.as_deref()).await.map_err(StepError::Failed)?,
+            None => this(&Value::Null, &self.input.to_json(), None, 1),
+        };
+        let seen = self.scope.clone().with_value("this", answer);
+        self.binder(&seen)
+            .truth(&verify.that)
+            .map(Some)
+            .map_err(|error| StepError::Failed(error.into_failure()))
+    }
+
+    /// Asks the server on a read-only session of its own.
+    async fn ask(&self, sql: &SqlText, connection: Option<&str>) -> Result<Value, Failure> {
+        let binder = self.binder(self.scope);
+        let connection = binder.connection(connection).map_err(BindError::into_failure)?;
+        let statements = binder.sql(sql).map_err(BindError::into_failure)?;
+        let key = SessionKey::of(&connection, Purpose::Watching);
+        let mut lent = self.scheduler.connections.lend(&key, None, "runbook:check").await?;
+        let mut answer = Value::Null;
+        for statement in &statements {
+            let result = lent.query(&statement.text, &ResultLimits::default()).await;
+            let result = result.map_err(|error| Failure::new(error.to_string()))?;
+            let rows: Vec<Value> = result
+                .rows
+                .into_iter()
+                .map(|row| result.columns.iter().map(|column| column.name.clone()).zip(row).collect())
+                .collect();
+            answer = this(&serde_json::json!({ "rows": rows }), &Value::Null, None, 1);
+        }
+        self.scheduler.connections.give_back(lent);
+        Ok(answer)
+    }
+
+    /// Waits between attempts and polls; a stop signal ends the wait.
+    pub(super) async fn pause(&self, seconds: f64) -> Result<(), StepError> {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => Ok(()),
+            by = self.halt.stop.raised() => Err(StepError::stopped(by, "stopped while it waited for its next attempt")),
+        }
+    }
+}
+
+/// A cancel that a side check asked for says so.
+fn explain(error: StepError, breach: Option<&str>) -> StepError {
+    match breach {
+        Some(message) if error.failure().stopped_by == Some(StoppedBy::AbortWhen) => {
+            error.map(|failure| Failure { message: format!("cancelled: {message}"), ..failure })
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,171 @@
+//! [`Dispatcher`]: the single owner of a run's state. It numbers, stamps, redacts, applies, journals and publishes
+//! events, in this order; executors share nothing else with each other.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::clock::Clock;
+use crate::event::{Event, EventKind, Place, RunState, Sink};
+use crate::journal::{JournalError, Writer};
+use crate::model::{Failure, Redactor, RunId};
+use crate::step::{StepError, StepEvents};
+
+/// The owner of a run's state.
+pub(super) struct Dispatcher<'a> {
+    run: RunId,
+    clock: &'a dyn Clock,
+    redactor: &'a Redactor,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    state: RunState,
+    journal: Writer,
+    sinks: Vec<Box<dyn Sink>>,
+    broken: Option<Failure>,
+}
+
+impl<'a> Dispatcher<'a> {
+    /// A dispatcher for a run that has no events yet.
+    pub(super) fn new(
+        run: RunId,
+        journal: Writer,
+        sinks: Vec<Box<dyn Sink>>,
+        clock: &'a dyn Clock,
+        redactor: &'a Redactor,
+    ) -> Self {
+        let inner = Inner { state: RunState::default(), journal, sinks, broken: None };
+        Self { run, clock, redactor, inner: Mutex::new(inner) }
+    }
+
+    /// The run's id.
+    pub(super) fn run_id(&self) -> &RunId {
+        &self.run
+    }
+
+    /// The time, as events are stamped with it.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Applies, journals and publishes a durable event. An error means that the journal cannot be written: no new step
+    /// may start.
+    pub(super) fn record(&self, kind: EventKind) -> Result<(), Failure> {
+        let mut inner = self.lock();
+        if let Some(failure) = &inner.broken {
+            return Err(failure.clone());
+        }
+        let seq = inner.state.seq + 1;
+        let event = self.masked(Event { seq, at: self.clock.now(), run: self.run.clone(), kind });
+        let applied = inner.state.apply(&event).map_err(|error| Failure::new(error.to_string()));
+        let written = applied.and_then(|()| inner.journal.append(&event).map_err(|error| unwritten(&error)));
+        if let Err(failure) = written {
+            inner.broken = Some(failure.clone());
+            return Err(failure);
+        }
+        inner.publish(&event);
+        Ok(())
+    }
+
+    /// Publishes a transient event.
+    pub(super) fn tell(&self, kind: EventKind) {
+        let mut inner = self.lock();
+        let seq = inner.state.seq;
+        let event = self.masked(Event { seq, at: self.clock.now(), run: self.run.clone(), kind });
+        inner.publish(&event);
+    }
+
+    /// Puts every record so far on disk.
+    pub(super) fn sync(&self) -> Result<(), Failure> {
+        let mut inner = self.lock();
+        inner.journal.sync().map_err(|error| {
+            let failure = unwritten(&error);
+            inner.broken = Some(failure.clone());
+            failure
+        })
+    }
+
+    /// Why the journal cannot be written any more.
+    pub(super) fn broken(&self) -> Option<Failure> {
+        self.lock().broken.clone()
+    }
+
+    /// Looks at the state.
+    pub(super) fn state<T>(&self, look: impl FnOnce(&RunState) -> T) -> T {
+        look(&self.lock().state)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn masked(&self, event: Event) -> Event {
+        if self.redactor.longest() == 0 {
+            return event;
+        }
+        let masked = serde_json::to_value(&event.kind).map(|value| mask(value, self.redactor));
+        match masked.and_then(serde_json::from_value) {
+            Ok(kind) => Event { kind, ..event },
+            Err(_) => event,
+        }
+    }
+}
+
+impl Inner {
+    /// A sink that is gone is dropped; the run goes on.
+    fn publish(&mut self, event: &Event) {
+        self.sinks.retain_mut(|sink| sink.take(event).is_ok());
+    }
+}
+
+fn mask(value: Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) => Value::String(redactor.redact(&text)),
+        Value::Array(items) => items.into_iter().map(|item| mask(item, redactor)).collect(),
+        Value::Object(map) => {
+            map.into_iter().map(|(key, value)| (redactor.redact(&key), mask(value, redactor))).collect()
+        }
+        other => other,
+    }
+}
+
+fn unwritten(error: &JournalError) -> Failure {
+    let failure = Failure::new(format!("the journal cannot be written: {error}"));
+    match error.help() {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+/// What one step tells the dispatcher.
+pub(super) struct StepReporter<'a, 'd> {
+    pub(super) dispatcher: &'a Dispatcher<'d>,
+    pub(super) place: &'a Place,
+}
+
+impl StepEvents for StepReporter<'_, '_> {
+    fn progress(&self, phase: &str, percent: Option<f64>, detail: Option<String>) {
+        let at = self.place.clone();
+        self.dispatcher.tell(EventKind::Progressed { at, phase: phase.to_owned(), percent, detail });
+    }
+
+    fn blocked(&self, blockers: Vec<String>) {
+        self.dispatcher.tell(EventKind::Blocked { at: self.place.clone(), blockers });
+    }
+
+    fn noticed(&self, severity: &str, message: &str) {
+        let (severity, message) = (severity.to_owned(), message.to_owned());
+        self.dispatcher.tell(EventKind::Noticed { at: self.place.clone(), severity, message });
+    }
+
+    fn trace(&self, fact: Value) -> Result<(), StepError> {
+        let kind = EventKind::StepTraced { at: self.place.clone(), trace: fact };
+        self.dispatcher.record(kind).map_err(StepError::Failed)
+    }
+
+    fn sync_intent(&self) -> Result<(), StepError> {
+        self.dispatcher.sync().map_err(StepError::Failed)
+    }
+}

@@ -1,0 +1,2 @@
+DROP INDEX orders_by_day;
+CREATE INDEX CONCURRENTLY orders_by_day ON orders (day);

@@ -1,0 +1,2 @@
+SELECT {{ params.dya }};
+SELECT {{ steps.brokn.value }};
