@@ -12,6 +12,7 @@ mod style;
 mod terminal;
 mod text;
 
+pub use crate::report::{duration, number as count};
 pub use diagnostic::{render, summary, to_json};
 pub use ndjson::Ndjson;
 pub use out::{Closed, Out};
@@ -20,4 +21,3 @@ pub use prompt::TerminalPrompter;
 pub use style::{ColorChoice, Mark, Style, Tone};
 pub use terminal::{Screen, Terminal};
 pub use text::{clean, fit, one_line, wrap};
-pub use crate::report::{duration, number as count};

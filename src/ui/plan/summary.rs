@@ -7,8 +7,8 @@ use crate::model::StepState;
 use crate::model::{Effect, Failure};
 use crate::plan::{Knowledge, Plan};
 use crate::report::in_line;
-use crate::ui::style::{Mark, Tone};
 use crate::ui::count;
+use crate::ui::style::{Mark, Tone};
 
 impl Page<'_> {
     pub(super) fn heading(&mut self, plan: &Plan) {

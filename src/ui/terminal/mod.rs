@@ -20,12 +20,12 @@ use self::live::LiveStep;
 use self::row::{Layout, beneath};
 use self::step::Ending;
 use super::out::Out;
-use crate::report::{self, in_brief, in_line};
 use super::style::{Mark, Style, Tone};
 use super::text::{one_line, wrap};
-use crate::ui::{count, duration};
 use crate::event::{Event, EventKind, Item, Place, RunStarted, RunState, Sink, SinkClosed};
 use crate::model::{Effect, Failure, RunId, SkipReason, StepId, StepState};
+use crate::report::{self, in_brief, in_line};
+use crate::ui::{count, duration};
 
 pub use screen::Screen;
 
