@@ -4,6 +4,8 @@
 //! exit_code, diagnostics}}`, so that a program always gets JSON where it expects data; usage errors of the command
 //! line itself are found before `--output` is known and are text on stderr in any case.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -79,18 +81,18 @@ impl CliError {
             text.push('\n');
         }
         let word = style.paint(Tone::Bad, "error:");
-        text += &format!("{word} {}\n", ui::clean(&self.message));
+        let _ = writeln!(text, "{word} {}", ui::clean(&self.message));
         for detail in &self.details {
             for (index, line) in ui::wrap(detail, style.width.saturating_sub(4)).iter().enumerate() {
                 let indent = if index == 0 { "  " } else { "    " };
-                text += &format!("{indent}{line}\n");
+                let _ = writeln!(text, "{indent}{line}");
             }
         }
         if let Some(help) = &self.help {
             let mark = style.mark(Mark::Remark);
             for (index, line) in ui::wrap(help, style.width.saturating_sub(3)).iter().enumerate() {
                 let before = if index == 0 { format!("{mark} ") } else { "  ".to_owned() };
-                text += &format!("{before}{line}\n");
+                let _ = writeln!(text, "{before}{line}");
             }
         }
         text

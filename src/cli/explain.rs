@@ -15,7 +15,7 @@ const PREFIX: &str = "runbook::";
 /// The arguments of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// A code such as sql::hole_place; all of them are listed when none is given
+    /// A code such as `sql::hole_place`; all of them are listed when none is given
     #[arg(value_name = "CODE")]
     code: Option<String>,
 }
@@ -24,7 +24,7 @@ impl Explain {
     pub(super) fn run(self, context: &Context) -> Result<Exit, CliError> {
         match &self.code {
             None if context.json => {
-                context.print_json(&CODES.iter().map(|code| brief(code)).collect::<Vec<_>>())?
+                context.print_json(&CODES.iter().map(|code| brief(code)).collect::<Vec<_>>())?;
             }
             None => context.print(&all(&context.page)),
             Some(name) => {

@@ -1,5 +1,7 @@
 //! `runbook list`: every runbook that can be named.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -34,11 +36,11 @@ struct Row {
 
 impl List {
     pub(super) fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let shelf = context.shelf();
-        let rows: Vec<Row> = shelf
+        let books = context.shelf();
+        let rows: Vec<Row> = books
             .entries()
             .into_iter()
-            .map(|entry| row(entry, &shelf))
+            .map(|entry| row(entry, &books))
             .filter(|row| self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag)))
             .collect();
         if context.json {
@@ -84,12 +86,13 @@ fn draw(rows: &[Row], style: &Style) -> String {
     for row in rows {
         let name = style.paint(Tone::Strong, &row.name);
         let gap = " ".repeat(indent - row.name.len());
-        text += &format!("{name}{gap}{}\n", ui::fit(&ui::one_line(&row.title), room, style.ellipsis()));
+        let title = ui::fit(&ui::one_line(&row.title), room, style.ellipsis());
+        let _ = writeln!(text, "{name}{gap}{title}");
         let tags = row.tags.join(", ");
         let facts = [Some(tags.as_str()), row.schedule.as_deref(), Some(row.source.as_str())];
         let facts: Vec<&str> = facts.into_iter().flatten().filter(|fact| !fact.is_empty()).collect();
         for line in ui::wrap(&facts.join(style.dot()), room) {
-            text += &format!("{}{}\n", " ".repeat(indent), style.paint(Tone::Quiet, &line));
+            let _ = writeln!(text, "{}{}", " ".repeat(indent), style.paint(Tone::Quiet, &line));
         }
     }
     text

@@ -25,8 +25,8 @@ pub(super) struct Plan {
     #[arg(long)]
     offline: bool,
     /// Do not run reads in the plan whose cost is above this by the server's estimate
-    #[arg(long, value_name = "COST", default_value_t = 10_000.0)]
-    plan_cost: f64,
+    #[arg(long = "plan-cost", value_name = "COST", default_value_t = 10_000.0)]
+    cost_limit: f64,
     /// Show every statement and every item in full
     #[arg(long, short)]
     verbose: bool,
@@ -52,7 +52,10 @@ impl Plan {
     async fn live(&self, prepared: &Prepared, context: &Context) -> plan::Plan {
         let Prepared { runbook, names, connections, .. } = prepared;
         let preflight = plan::preflight(runbook, names, connections, Purpose::Planning).await;
-        plan::plan(self.request(prepared, preflight, true, context)).await
+        // A server that did not answer is not asked again for every step.
+        let reached = preflight.targets.len() == names.len();
+        let plan = plan::plan(self.request(prepared, preflight, reached, context)).await;
+        plan::Plan { offline: false, ..plan }
     }
 
     fn request<'a>(
@@ -74,7 +77,7 @@ impl Plan {
             surroundings: prepared.surroundings.clone(),
             live: live.then_some(&prepared.connections),
             preflight,
-            cost_limit: self.plan_cost,
+            cost_limit: self.cost_limit,
             now: environment::now(),
             durations,
             redactor: &context.redactor,

@@ -17,7 +17,7 @@ use crate::environment::Environment;
 use crate::library::{LookupError, Shelf};
 use crate::model::Failure;
 use crate::plan::Surroundings;
-use crate::runbook::{self, Library, Runbook, SourceText};
+use crate::runbook::{self, Library, Parameter, Runbook, SourceText};
 use crate::ui;
 
 /// Everything a plan or a run begins with.
@@ -55,43 +55,53 @@ pub(super) fn load(name: &str, context: &Context) -> Result<(Arc<Runbook>, Sourc
     Ok((Arc::new(runbook), sources))
 }
 
-/// Everything that a live plan or a run needs. Nothing is connected to.
+/// Asks a person for a parameter that was given nowhere. The answer is taken as `--set` would be.
+pub(super) type Ask<'a> = &'a mut dyn FnMut(&str, &Parameter) -> Result<String, CliError>;
+
+/// Everything that a live plan or a run needs. Nothing is connected to, and a missing parameter is an error.
 pub(super) fn prepare(target: &Target, context: &Context) -> Result<Prepared, CliError> {
-    prepare_with(target, context, |runbook, environment| targets::decide(runbook, environment, context))
+    prepare_with(target, context, None, |runbook, environment| targets::decide(runbook, environment, context))
 }
 
-/// The same without targets: passwords are not read, and a missing environment is no error.
+/// The same for a run at a terminal: whoever is there is asked for each missing parameter.
+pub(super) fn prepare_asking(target: &Target, context: &Context, ask: Ask<'_>) -> Result<Prepared, CliError> {
+    let decide = |runbook: &Runbook, environment: Option<(&str, &Environment)>| {
+        targets::decide(runbook, environment, context)
+    };
+    prepare_with(target, context, Some(ask), decide)
+}
+
+/// The same without targets: passwords are not read, and a missing connection is no error.
 pub(super) fn prepare_offline(target: &Target, context: &Context) -> Result<Prepared, CliError> {
-    prepare_with(target, context, |runbook, environment| {
+    prepare_with(target, context, None, |runbook, environment| {
         let names = targets::names(runbook, environment.map(|(_, environment)| environment));
         Ok(Targets { names, connections: Connections::new(BTreeMap::new(), context.process.clone()) })
     })
 }
 
-/// The parameters that a person must still be asked for, in the order of the file.
-pub(super) fn missing(target: &Target, context: &Context) -> Result<(Arc<Runbook>, Vec<String>), CliError> {
-    let (runbook, _) = load(&target.name, context)?;
-    let environment = environment_of(&runbook, target, context)?;
-    let missing = parameters::missing(&runbook, target, environment.as_ref(), context)?;
-    Ok((runbook, missing))
-}
-
 fn prepare_with(
     target: &Target,
     context: &Context,
+    ask: Option<Ask<'_>>,
     decide: impl FnOnce(&Runbook, Option<(&str, &Environment)>) -> Result<Targets, CliError>,
 ) -> Result<Prepared, CliError> {
     let (runbook, sources) = load(&target.name, context)?;
     let environment = environment_of(&runbook, target, context)?;
-    let params = parameters::values(&runbook, target, environment.as_ref(), context)?;
     let Targets { names, connections } = decide(&runbook, target.env.as_deref().zip(environment.as_ref()))?;
+    let mut target = target.clone();
+    if let Some(ask) = ask {
+        for name in parameters::missing(&runbook, &target, environment.as_ref(), context)? {
+            let answer = ask(&name, &runbook.params[&name])?;
+            target.set.push((name, answer));
+        }
+    }
     Ok(Prepared {
-        params,
-        environment: target.env.clone(),
+        params: parameters::values(&runbook, &target, environment.as_ref(), context)?,
         protected: environment.is_some_and(|environment| environment.protected),
         names,
         connections,
         surroundings: surroundings(target.env.as_deref(), context),
+        environment: target.env,
         runbook,
         sources,
     })

@@ -3,6 +3,7 @@
 //! [`Report`] is data first ([`Report::to_json`], with a JSON Schema), and text for a tired person second
 //! ([`Report::to_text`]). This module knows nothing of terminals: no colours, no cursor, only a width.
 
+mod brief;
 mod fold;
 mod shown;
 mod table;
@@ -23,9 +24,10 @@ use serde_json::{Map, Value};
 use crate::event::PinnedConnection;
 use crate::model::{Effect, Failure, RunId, RunOutcome, SkipReason, StepId, StepState};
 
-pub use shown::{in_brief, shown};
+pub use brief::{in_brief, in_line};
+pub use shown::shown;
 pub use table::table;
-pub use words::{duration, plain, symbol};
+pub use words::{duration, number, plain, symbol};
 
 /// The summary of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

@@ -115,7 +115,7 @@ fn pieces(word: &str, room: usize) -> Vec<String> {
 }
 
 /// `1 row`, `2 rows`.
-pub(super) fn number(count: u64, noun: &str) -> String {
+pub fn number(count: u64, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{ending}")
 }

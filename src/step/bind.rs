@@ -138,7 +138,9 @@ impl Binder<'_> {
         let fragments =
             text.template.fragments(self.scope).map_err(|error| BindError::template(text.source(), error))?;
         if self.secrets.any(text.template.reads()) {
-            fragments.iter().for_each(|fragment| self.redactor.learn(fragment.trim_matches('\'')));
+            for fragment in &fragments {
+                self.redactor.learn(fragment.trim_matches('\''));
+            }
         }
         text.script.bind(&fragments).map_err(|error| BindError {
             message: error.message,

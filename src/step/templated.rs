@@ -113,7 +113,7 @@ pub fn sql_code(problem: SqlProblem) -> &'static Code {
         P::BindChanged => Code::SQL_BIND_CHANGED,
         P::ClassRaised => Code::SQL_CLASS_RAISED,
         P::SecretLiteral => Code::SQL_SECRET,
-        _ => Code::SQL_SYNTAX,
+        P::Syntax => Code::SQL_SYNTAX,
     }
 }
 
@@ -314,9 +314,9 @@ pub enum Templated {
     /// A text.
     Text(Text),
     /// A list.
-    List(Vec<Templated>),
+    List(Vec<Self>),
     /// A map; its keys hold no templates.
-    Map(IndexMap<String, Templated>),
+    Map(IndexMap<String, Self>),
 }
 
 impl Templated {
@@ -388,9 +388,11 @@ impl de::Visitor<'_> for QuantityVisitor {
         }
         (self.parse)(text).map(Quantity::Number).map_err(E::custom)
     }
+    #[expect(clippy::cast_precision_loss, reason = "no length of time has 2^53 seconds")]
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Quantity, E> {
         self.visit_f64(value as f64)
     }
+    #[expect(clippy::cast_precision_loss, reason = "no length of time has 2^53 seconds")]
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Quantity, E> {
         self.visit_f64(value as f64)
     }

@@ -6,8 +6,8 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, S
 use serde_json::{Value, json};
 
 use super::style::{Style, Tone};
-use super::words::count;
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity, SourceId, Sources, Span};
+use crate::ui::count;
 
 /// Every diagnostic with its excerpt, its help, and a last line that counts them. Empty when there are none.
 pub fn render(diagnostics: &Diagnostics, sources: &Sources, style: &Style) -> String {

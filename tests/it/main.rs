@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod cli;
 mod codes;
 mod connect;
 mod copy;
 mod fuzz;
+mod layers;
 mod runbooks;
 mod schemas;
 mod support;

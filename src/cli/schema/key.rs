@@ -1,5 +1,7 @@
 //! [`Keys`]: finds a key in the schema, wherever it stands, and says in words what it takes.
 
+use std::fmt::Write as _;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -86,7 +88,7 @@ impl<'a> Keys<'a> {
         let mut text = format!("{}\n", style.paint(Tone::Strong, path));
         let mut paragraph = |line: &str, indent: usize| {
             for line in ui::wrap(line, style.width.saturating_sub(indent)) {
-                text += &format!("{}{line}\n", " ".repeat(indent));
+                let _ = writeln!(text, "{}{line}", " ".repeat(indent));
             }
         };
         if let Some(description) = self.description(schema) {
@@ -121,7 +123,7 @@ impl<'a> Keys<'a> {
             text += format!("  {}{gap}  {first}", style.paint(Tone::Strong, name)).trim_end();
             text.push('\n');
             for line in lines {
-                text += &format!("{}{line}\n", " ".repeat(widest + 4));
+                let _ = writeln!(text, "{}{line}", " ".repeat(widest + 4));
             }
         }
         text

@@ -14,7 +14,7 @@ use key::Keys;
 /// The arguments of `schema`.
 #[derive(Debug, Args)]
 pub(super) struct Schema {
-    /// A key such as sql.lock_timeout, params.type or steps.retry; the whole JSON Schema when none is given
+    /// A key such as `sql.lock_timeout`, `params.type` or `steps.retry`; the whole JSON Schema when none is given
     #[arg(value_name = "KEY.PATH")]
     path: Option<String>,
 }

@@ -40,7 +40,7 @@ pub(super) fn write(overview: &Overview) -> String {
 }
 
 fn section(number: usize, step: &PlannedStep) -> String {
-    let mut text = format!("\n## {number}. {}\n\n", step.title);
+    let mut text = format!("\n## {number}. {}\n\n", heading(step));
     let effect = match step.class.effect {
         Effect::Read => "",
         Effect::Change => " Changes something.",
@@ -67,6 +67,13 @@ fn section(number: usize, step: &PlannedStep) -> String {
         let _ = writeln!(text, "\nUndo: {undo}");
     }
     text
+}
+
+/// The title; the id where the title would only repeat what is done.
+fn heading(step: &PlannedStep) -> &str {
+    let first = step.lines.first().map(|line| crate::ui::one_line(line)).unwrap_or_default();
+    let repeats = first.starts_with(step.title.trim_end_matches(['…', '.']));
+    if repeats { step.id.as_str() } else { &step.title }
 }
 
 fn body(step: &PlannedStep) -> String {

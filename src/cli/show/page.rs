@@ -1,12 +1,15 @@
 //! A runbook as a page of text.
 
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
 use super::{demands, origin};
 use crate::cli::overview::Overview;
 use crate::model::{format_duration, format_size};
 use crate::plan::PlannedStep;
 use crate::runbook::{Parameter, ParameterType, Runbook, Step};
 use crate::ui::{self, Style, Tone};
-use serde_json::Value;
 
 /// Writes the page.
 pub(super) fn write(overview: &Overview, style: &Style) -> String {
@@ -22,7 +25,7 @@ pub(super) fn write(overview: &Overview, style: &Style) -> String {
     page.hooks("After a failure, once undone", &runbook.on_failure);
     page.hooks("In the end, in any case", &runbook.finally);
     page.outputs(runbook);
-    page.text += &format!("\nWhat a run would do: runbook plan {}\n", runbook.name);
+    let _ = writeln!(page.text, "\nWhat a run would do: runbook plan {}", runbook.name);
     page.text
 }
 

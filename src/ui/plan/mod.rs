@@ -7,7 +7,7 @@ mod step;
 mod summary;
 
 use super::style::{Style, Tone};
-use super::text::{fit, wrap};
+use super::text::{clean, fit, wrap};
 use crate::plan::Plan;
 
 /// Lines longer than this are hard to read, however wide the terminal is.
@@ -59,11 +59,37 @@ impl Page<'_> {
         }
     }
 
-    /// One line of code, as it is; cut at the width unless everything is to be shown.
+    /// One line of code, as it is, cut at the width.
     fn code(&mut self, indent: usize, line: &str) {
-        let line = super::text::clean(line);
         let room = self.width.saturating_sub(indent);
-        let line = if self.verbose { line } else { fit(&line, room, self.style.ellipsis()) };
-        self.line(&(" ".repeat(indent) + &line));
+        self.line(&(" ".repeat(indent) + &fit(&clean(line), room, self.style.ellipsis())));
+    }
+
+    /// One line of code in full, broken at the width; what follows the break stands deeper.
+    fn whole_code(&mut self, indent: usize, line: &str) {
+        let line = clean(line);
+        let deeper = indent + 2 + (line.len() - line.trim_start().len());
+        for (number, piece) in pieces(&line, self.width, indent, deeper).into_iter().enumerate() {
+            self.line(&(" ".repeat(if number == 0 { indent } else { deeper }) + piece));
+        }
     }
 }
+
+/// Breaks a line at blanks where it can. Nothing is left out but the blanks at which it is broken.
+fn pieces(line: &str, width: usize, indent: usize, deeper: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let room = width.saturating_sub(if pieces.is_empty() { indent } else { deeper }).max(NARROWEST / 2);
+        let end = rest.char_indices().nth(room).map_or(rest.len(), |(at, _)| at);
+        let own_indent = rest.len() - rest.trim_start().len();
+        let at_blank = rest[..end].rfind(' ').filter(|at| *at > own_indent);
+        let cut = if end == rest.len() { end } else { at_blank.unwrap_or(end) };
+        pieces.push(&rest[..cut]);
+        rest = rest[cut..].strip_prefix(' ').unwrap_or(&rest[cut..]);
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use super::summary::listed;
 use crate::model::{Certainty, Effect, StepState};
 use crate::plan::{Knowledge, Plan, PlannedChild, PlannedStep};
 use crate::ui::style::{Mark, Tone};
+use crate::ui::words::count;
 
 /// Lines of a read that are shown when not everything is; a read does no harm.
 const READ_LINES: usize = 4;
@@ -56,7 +57,9 @@ impl Page<'_> {
     fn title(&mut self, step: &PlannedStep, indent: usize) {
         let first = step.lines.first().map(|line| crate::ui::one_line(line)).unwrap_or_default();
         let title = crate::ui::one_line(&step.title);
-        if !first.starts_with(title.trim_end_matches(['…', '.'])) {
+        // A question is shown below with its holes filled, as far as that is known.
+        let repeats = first.starts_with(title.trim_end_matches(['…', '.'])) || title.contains("{{");
+        if !repeats || first.is_empty() {
             self.words(indent, None, &title);
         }
     }
@@ -64,7 +67,14 @@ impl Page<'_> {
     fn knowledge(&mut self, step: &PlannedStep, indent: usize) {
         match &step.knowledge {
             Knowledge::Exactly if matches!(step.kind.as_str(), "steps" | "runbook") => {}
-            Knowledge::Exactly => self.words(indent, Some(Tone::Quiet), "will do exactly this:"),
+            Knowledge::Exactly => {
+                let times = match step.children.as_ref().map(Vec::len) {
+                    None => ":".to_owned(),
+                    Some(0) => " for each item of a list that is empty now: nothing".to_owned(),
+                    Some(number) => format!(" for each of {}:", count(number as u64, "item")),
+                };
+                self.words(indent, Some(Tone::Quiet), &format!("will do exactly this{times}"));
+            }
             Knowledge::After { steps } => {
                 let names: Vec<&str> = steps.iter().map(crate::model::StepId::as_str).collect();
                 self.words(indent, Some(Tone::Warning), &format!("known after {}", listed(&names)));
@@ -85,7 +95,7 @@ impl Page<'_> {
         }
         match &step.children {
             Some(children) => self.children(step, children, indent),
-            None => self.lines(&step.lines, step.class.effect, indent + 2),
+            None => self.lines(telling(step), step.class.effect, indent + 2),
         }
     }
 
@@ -95,7 +105,12 @@ impl Page<'_> {
         // One more line is shown rather than announced.
         let limit = if self.verbose || lines.len() <= limit + 1 { lines.len() } else { limit };
         for line in &lines[..limit] {
-            self.code(indent, line);
+            // Of a read the gist is enough; what changes something is read to the last word.
+            if effect == Effect::Read && !self.verbose {
+                self.code(indent, line);
+            } else {
+                self.whole_code(indent, line);
+            }
         }
         if let Some(more) = lines.len().checked_sub(limit).filter(|more| *more > 0) {
             let text = format!("{} {more} more lines", self.style.ellipsis());
@@ -106,7 +121,6 @@ impl Page<'_> {
     fn children(&mut self, step: &PlannedStep, children: &[PlannedChild], indent: usize) {
         let number = children.len();
         let shown = if self.verbose || number <= CHILDREN + 1 { number } else { CHILDREN };
-        self.words(indent, None, &format!("once for each of {}:", crate::ui::count(number as u64, "item")));
         for child in &children[..shown] {
             let key = self.style.paint(Tone::Strong, &crate::ui::one_line(&child.key));
             self.line(&format!("{}[{key}]", " ".repeat(indent + 2)));
@@ -143,6 +157,15 @@ impl Page<'_> {
                 self.words(indent + 11, Some(Tone::Bad), &line);
             }
         }
+    }
+}
+
+/// What is worth showing of a step. The last line of an assert says what is wrong, which nothing is while it holds.
+fn telling(step: &PlannedStep) -> &[String] {
+    let holds = step.kind == "assert" && step.facts.iter().any(|fact| fact == "holds now");
+    match step.lines.as_slice() {
+        [conditions @ .., message] if holds && !message.ends_with("(holds)") => conditions,
+        lines => lines,
     }
 }
 

@@ -6,9 +6,9 @@ use super::Page;
 use crate::model::StepState;
 use crate::model::{Effect, Failure};
 use crate::plan::{Knowledge, Plan};
-use crate::ui::result::plain;
+use crate::report::in_line;
+use crate::ui::count;
 use crate::ui::style::{Mark, Tone};
-use crate::ui::words::count;
 
 impl Page<'_> {
     pub(super) fn heading(&mut self, plan: &Plan) {
@@ -159,6 +159,6 @@ fn argument(value: &Value) -> String {
             format!("\"{}\"", crate::ui::one_line(text))
         }
         Value::Bool(flag) => flag.to_string(),
-        other => plain(other),
+        other => in_line(other),
     }
 }

@@ -19,9 +19,9 @@ use super::out::Out;
 use super::style::{Mark, Style, Tone};
 use super::terminal::Screen;
 use super::text::wrap;
-use super::words::duration;
 use crate::connect::{PromptError, Prompter, Question};
 use crate::report;
+use crate::ui::duration;
 
 /// Asks at the terminal that stderr shows and `/dev/tty` reads.
 #[derive(Debug)]

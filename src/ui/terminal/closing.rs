@@ -5,7 +5,7 @@ use super::row::Layout;
 use super::step::word;
 use crate::model::{RunId, RunOutcome, StepId, StepState};
 use crate::ui::style::{Mark, Style, Tone};
-use crate::ui::words::{count, duration};
+use crate::ui::{count, duration};
 
 /// The steps of a run by how they stand.
 #[derive(Debug, Default)]

@@ -80,6 +80,15 @@ impl Ledger {
         if title == at.step.as_str() { "" } else { title }
     }
 
+    /// A question as it was asked says more than the one with holes.
+    pub(super) fn asked(&mut self, at: &Place, question: &str) {
+        if let Some(step) = self.steps.get_mut(&at.step)
+            && step.title.contains("{{")
+        {
+            question.clone_into(&mut step.title);
+        }
+    }
+
     pub(super) fn shows(&self, at: &Place) -> bool {
         self.steps.get(&at.step).is_some_and(|step| step.show)
     }

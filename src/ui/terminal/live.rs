@@ -9,7 +9,7 @@ use crate::event::Place;
 use crate::model::StepId;
 use crate::ui::style::{Mark, Style, Tone};
 use crate::ui::text::{fit, one_line};
-use crate::ui::words::{count, duration};
+use crate::ui::{count, duration};
 
 /// The running steps and blockers shown at most: the block must not fill a small terminal.
 const MOST_STEPS: usize = 8;

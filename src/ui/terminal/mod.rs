@@ -9,7 +9,6 @@ mod live;
 mod opening;
 mod row;
 mod screen;
-mod shown;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -21,14 +20,17 @@ use self::live::LiveStep;
 use self::row::{Layout, beneath};
 use self::step::Ending;
 use super::out::Out;
-use super::result::{few_words, plain};
 use super::style::{Mark, Style, Tone};
 use super::text::{one_line, wrap};
-use super::words::{count, duration};
 use crate::event::{Event, EventKind, Item, Place, RunStarted, RunState, Sink, SinkClosed};
 use crate::model::{Effect, Failure, RunId, SkipReason, StepId, StepState};
+use crate::report::{self, in_brief, in_line};
+use crate::ui::{count, duration};
 
 pub use screen::Screen;
+
+/// The rows of a result drawn at most; the report has them all.
+const MOST_ROWS: usize = 200;
 
 /// A sink for people.
 #[derive(Debug)]
@@ -139,7 +141,7 @@ impl Terminal {
 
     /// Results are data: they go to stdout, under a heading that holds without the lines on stderr.
     fn show_result(&mut self, at: &Place, output: &Value) {
-        let Some(text) = shown::shown(output, self.style.current_width()) else { return };
+        let Some(text) = report::shown(output, self.style.current_width(), MOST_ROWS) else { return };
         let title = one_line(self.ledger.title(at));
         let heading = if title.is_empty() { at.to_string() } else { format!("{at}: {title}") };
         self.screen.data(&format!("{heading}\n{text}\n\n"));
@@ -150,21 +152,25 @@ impl Terminal {
         }
     }
 
+    /// A skipped group says it once for all of its steps.
     fn step_skipped(&mut self, at: &Place, reason: &SkipReason) {
         self.forget(at);
-        self.show(|layout, ledger| step::skipped(layout, ledger.subject(at), reason));
+        if !matches!(reason, SkipReason::Group { .. }) {
+            self.show(|layout, ledger| step::skipped(layout, ledger.subject(at), reason));
+        }
         self.ledger.settle(at, StepState::Skipped);
         self.ledger.leave_block(at);
         self.refresh();
     }
 
     /// The line of a `confirm` tells its answer; other gates have no line of their own.
-    fn answered(&mut self, at: &Place, answer: &Value, by: &str, how: &str) {
+    fn answered(&mut self, at: &Place, question: &str, answer: &Value, by: &str, how: &str) {
         if self.ledger.is_confirm(at) {
+            self.ledger.asked(at, question);
             return;
         }
         let mark = self.style.mark(Mark::Question);
-        let text = format!("answered {}, by {by} ({how})", plain(answer));
+        let text = format!("answered {}, by {by} ({how})", in_line(answer));
         self.say(&[format!("{mark} {at}  {}", one_line(&text))]);
         self.ledger.block = None;
     }
@@ -203,10 +209,15 @@ impl Terminal {
         self.say(&lines.into_iter().enumerate().map(line).collect::<Vec<_>>());
     }
 
-    /// What the runbook's `outputs` came to is data.
+    /// What the runbook's `outputs` came to is data; lists are counted here, and whole in the report.
     fn outputs(&self, outputs: &Map<String, Value>) {
         for (name, value) in outputs {
-            self.screen.data(&format!("{name}: {}\n", plain(value)));
+            let value = match value {
+                Value::Array(items) => count(items.len() as u64, "item"),
+                Value::Object(fields) => count(fields.len() as u64, "field"),
+                scalar => in_line(scalar),
+            };
+            self.screen.data(&format!("{name}: {value}\n"));
         }
     }
 }
@@ -224,9 +235,11 @@ impl Sink for Terminal {
             EventKind::AttemptFailed { at, failure, retry_in, .. } => {
                 self.attempt_failed(at, failure, *retry_in);
             }
-            EventKind::AnswerGiven { at, answer, by, how, .. } => self.answered(at, answer, by, how),
+            EventKind::AnswerGiven { at, question, answer, by, how } => {
+                self.answered(at, question, answer, by, how);
+            }
             EventKind::StepFinished { at, state, output, failure, warnings, seconds } => {
-                let (result, failure) = (&few_words(output), failure.as_ref());
+                let (result, failure) = (&in_brief(output).unwrap_or_default(), failure.as_ref());
                 let ending = Ending { state: *state, result, failure, warnings, seconds: *seconds };
                 self.step_finished(at, output, ending);
             }

@@ -2,9 +2,9 @@
 
 use console::measure_text_width;
 
+use crate::ui::duration;
 use crate::ui::style::{Mark, Style, Tone};
 use crate::ui::text::{fit, one_line, wrap};
-use crate::ui::words::duration;
 
 /// What every line of a run has in common.
 #[derive(Debug, Clone, Copy)]

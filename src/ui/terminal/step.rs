@@ -3,9 +3,9 @@
 use super::row::{Layout, Row, beneath};
 use crate::event::Place;
 use crate::model::{Applied, Effect, Failure, SkipReason, StepState, StoppedBy};
+use crate::ui::duration;
 use crate::ui::style::{Mark, Tone};
 use crate::ui::text::one_line;
-use crate::ui::words::duration;
 
 /// What the terminal knows of the step that a line is about.
 #[derive(Debug, Clone, Copy)]

@@ -2,5 +2,6 @@
 
 mod load;
 pub(crate) mod postgres;
+pub(crate) mod sandbox;
 
 pub(crate) use load::{Folder, Loaded, files, load_text, package, stem};

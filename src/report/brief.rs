@@ -1,32 +1,32 @@
-//! [`few_words`]: what a step produced, short enough for the end of a line.
+//! [`in_brief`]: what a step produced, short enough for the end of a line.
 //!
 //! It reads outputs as journals carry them and knows their shape only by their fields, so it never fails.
 
 use serde_json::{Map, Value};
 
-use super::text::one_line;
-use super::words::{bytes, count};
+use super::words::{number as count, plain as one_line};
+use crate::model::format_size;
 
-/// The result of a step in a few words: `3 rows`, `VACUUM`, `yes, by alice`. Empty when there is nothing to say.
-pub fn few_words(output: &Value) -> String {
-    let Value::Object(fields) = output else { return String::new() };
+/// The result of a step in a few words: `3 rows`, `VACUUM`, `yes, by alice`; nothing when there is nothing to say.
+pub fn in_brief(output: &Value) -> Option<String> {
+    let Value::Object(fields) = output else { return None };
     let words = verdict(fields)
         .or_else(|| answer(fields))
         .or_else(|| program(fields))
         .or_else(|| children(fields))
         .or_else(|| sql(fields))
         .or_else(|| object(fields));
-    one_line(&words.unwrap_or_default())
+    words.map(|words| one_line(&words)).filter(|words| !words.is_empty())
 }
 
 /// A value on one line, texts without their quotes.
-pub(super) fn plain(value: &Value) -> String {
+pub fn in_line(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) => one_line(text),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => items.iter().map(in_line).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
 }
@@ -38,13 +38,13 @@ fn number(fields: &Map<String, Value>, name: &str) -> Option<u64> {
 /// An `assert`.
 fn verdict(fields: &Map<String, Value>) -> Option<String> {
     let passed = fields.get("passed")?.as_bool()?;
-    let message = fields.get("message").and_then(Value::as_str).filter(|message| !message.is_empty());
-    Some(message.unwrap_or(if passed { "holds" } else { "does not hold" }).to_owned())
+    // The message is written for a breach; beside an expectation that holds it would read like one.
+    Some(if passed { "holds" } else { "does not hold" }.to_owned())
 }
 
 /// A `confirm`.
 fn answer(fields: &Map<String, Value>) -> Option<String> {
-    let answer = plain(fields.get("answer")?);
+    let answer = in_line(fields.get("answer")?);
     let by = fields.get("by").and_then(Value::as_str).map(|by| format!(", by {by}"));
     Some(answer + &by.unwrap_or_default())
 }
@@ -53,8 +53,9 @@ fn answer(fields: &Map<String, Value>) -> Option<String> {
 fn program(fields: &Map<String, Value>) -> Option<String> {
     let code = fields.get("exit_code")?;
     if let Some(file) = fields.get("file").and_then(Value::as_object) {
-        let path = file.get("path").map(plain)?;
-        return Some(format!("{path}, {}", bytes(number(file, "bytes")?)));
+        let path = file.get("path").map(in_line)?;
+        let size = i64::try_from(number(file, "bytes")?).unwrap_or(i64::MAX);
+        return Some(format!("{path}, {}", format_size(size)));
     }
     let first = |name| fields.get(name)?.as_str()?.lines().find(|line| !line.trim().is_empty());
     match (code.as_i64(), first("stdout")) {
@@ -92,7 +93,7 @@ fn only_value(fields: &Map<String, Value>) -> Option<String> {
     let [row] = fields.get("rows")?.as_array()?.as_slice() else { return None };
     let row = row.as_object().filter(|row| row.len() == 1)?;
     let (name, value) = row.iter().next()?;
-    (!value.is_object() && !value.is_array()).then(|| format!("{name}: {}", plain(value)))
+    (!value.is_object() && !value.is_array()).then(|| format!("{name}: {}", in_line(value)))
 }
 
 /// `VACUUM`, `UPDATE 12 rows`, `CREATE INDEX ×3, ANALYZE`.
@@ -133,7 +134,7 @@ mod tests {
 
     #[expect(clippy::needless_pass_by_value, reason = "reads better at each call")]
     fn check(output: Value, expected: &str) {
-        assert_eq!(few_words(&output), expected, "{output}");
+        assert_eq!(in_brief(&output).unwrap_or_default(), expected, "{output}");
     }
 
     #[test]
@@ -161,13 +162,16 @@ mod tests {
 
     #[test]
     fn other_kinds_say_their_result() {
-        check(json!({ "passed": true, "message": "12 GiB free" }), "12 GiB free");
-        check(json!({ "passed": true, "message": "" }), "holds");
+        check(json!({ "passed": true, "message": "the disk is full" }), "holds");
+        check(json!({ "passed": false, "message": "the disk is full" }), "does not hold");
         check(json!({ "answer": true, "by": "alice", "at": "…" }), "yes, by alice");
         check(json!({ "answer": ["a", "b"], "by": "bob" }), "a, b, by bob");
         check(json!({ "exit_code": 0, "stdout": "\nok\nmore\n", "stderr": "" }), "ok");
         check(json!({ "exit_code": 3, "stdout": "ok" }), "exit code 3");
-        check(json!({ "exit_code": 0, "file": { "path": "wms.dump", "bytes": 2048 } }), "wms.dump, 2.0 KiB");
+        check(
+            json!({ "exit_code": 0, "file": { "path": "wms.dump", "bytes": 2048 } }),
+            "wms.dump, 2048 bytes",
+        );
         check(json!({ "each": [], "count": { "succeeded": 0, "failed": 0, "skipped": 0 } }), "nothing to do");
         let counts = json!({ "succeeded": 3, "failed": 1, "skipped": 0 });
         check(json!({ "each": [{}], "count": counts }), "3 succeeded, 1 failed");
