@@ -5,7 +5,6 @@ mod page;
 mod runs;
 mod warehouse;
 
-use std::future::Future;
 use std::time::Duration;
 
 use clap::Args;
