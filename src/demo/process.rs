@@ -122,7 +122,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "(sleep 1; touch \"$0\") & wait"]).arg(&late);
         let waited =
-            tokio::time::timeout(Duration::from_millis(200), output(command, Duration::from_secs(60)));
+            tokio::time::timeout(Duration::from_millis(200), output(command, Duration::from_mins(1)));
         assert!(waited.await.is_err());
         tokio::time::sleep(Duration::from_millis(1500)).await;
         assert!(!late.exists());
@@ -132,7 +132,7 @@ mod tests {
     async fn a_program_that_fails_is_quoted() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo nothing; echo why >&2; exit 3"]);
-        let error = output(command, Duration::from_secs(60)).await.unwrap_err();
+        let error = output(command, Duration::from_mins(1)).await.unwrap_err();
         assert!(error.to_string().ends_with(" failed: why"), "{error}");
     }
 }

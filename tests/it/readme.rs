@@ -89,7 +89,7 @@ fn everything_works_as_written() {
     let mut runbooks = 0;
     for Block { language, text } in blocks(&readme()) {
         match language.as_str() {
-            "console" => printed = text.lines().filter_map(|line| run(line, &sandbox)).last(),
+            "console" => text.lines().for_each(|line| printed = run(line, &sandbox)),
             "yaml" => {
                 runbooks += usize::from(text.starts_with("version: 1\n"));
                 write(&text, &sandbox);
@@ -177,15 +177,12 @@ fn words_of_code(markdown: &str) -> BTreeSet<String> {
 #[test]
 fn every_word_of_the_language_is_mentioned() {
     let readme = readme();
-    let mut missing = Vec::new();
-    let mut want = |text: String| {
-        if !readme.contains(&text) {
-            missing.push(text);
-        }
-    };
-    FILTERS.iter().for_each(|filter| want(format!("| `{}` |", filter.signature)));
-    KINDS.iter().for_each(|kind| want(format!("**`{}`**", kind.name())));
-    files(&package().join("runbooks"), "yaml").iter().for_each(|path| want(format!("| `{}` |", stem(path))));
+    let filters = FILTERS.iter().map(|filter| format!("| `{}` |", filter.signature));
+    let kinds = KINDS.iter().map(|kind| format!("**`{}`**", kind.name()));
+    let shipped = files(&package().join("runbooks"), "yaml");
+    let shipped = shipped.iter().map(|path| format!("| `{}` |", stem(path)));
+    let mut missing: Vec<String> =
+        filters.chain(kinds).chain(shipped).filter(|text| !readme.contains(text)).collect();
     let schema: Value = serde_json::from_str(&Sandbox::new().run("schema").stdout).unwrap();
     let words = words_of_code(&readme);
     for place in MAPS {

@@ -60,7 +60,7 @@ impl Demo {
         let Some((binaries, server)) = unless_stopped(interrupts, server(context, page)).await? else {
             return Ok(Exit::Interrupted);
         };
-        let shown = self.show(context, interrupts, page, &binaries, &server).await;
+        let shown = Box::pin(self.show(context, interrupts, page, &binaries, &server)).await;
         server.stop().await.map_err(demo_error)?;
         page.note("the server is stopped, and everything it wrote is removed");
         if matches!(shown, Ok(Exit::Success)) {
@@ -83,16 +83,20 @@ impl Demo {
             tokio::time::sleep(AGEING).await;
             Ok(live)
         });
-        let Some(live) = prepared.await? else { return Ok(Exit::Interrupted) };
+        let Some(live) = Box::pin(prepared).await? else { return Ok(Exit::Interrupted) };
         let mut runs = Runs::new(context, interrupts, page, server);
         for name in HEALTH_CHECKS {
-            runs.run(name, MONITOR, self.detail(name)).await?;
+            Box::pin(runs.run(name, MONITOR, self.detail(name))).await?;
         }
-        if unless_stopped(interrupts, async { Ok(live.end().await) }).await?.is_none() {
+        let over = async {
+            live.end().await;
+            Ok(())
+        };
+        if unless_stopped(interrupts, over).await?.is_none() {
             return Ok(Exit::Interrupted);
         }
         for name in WEEKLY {
-            runs.run(name, OWNER, self.detail(name)).await?;
+            Box::pin(runs.run(name, OWNER, self.detail(name))).await?;
         }
         if interrupts.stop.reason().is_some() {
             return Ok(Exit::Interrupted);
@@ -124,6 +128,7 @@ async fn unless_stopped<T>(
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called by `map_err`")]
 fn demo_error(error: DemoError) -> CliError {
     let help = error.help();
     CliError::new(error.to_string()).help(help).exit(Exit::Failed)

@@ -63,8 +63,8 @@ impl Page<'_> {
     pub(super) fn command(&self, name: &str, set: &[(String, String)], planned: &Plan, detail: Detail) {
         self.line("");
         let gate = if planned.open_gates().next().is_some() { " --yes" } else { "" };
-        let set: String = set.iter().map(|(name, value)| format!(" --set {name}={value}")).collect();
-        let command = format!("$ runbook run {name}{set}{gate}");
+        let set: Vec<String> = set.iter().map(|(name, value)| format!(" --set {name}={value}")).collect();
+        let command = format!("$ runbook run {name}{}{gate}", set.concat());
         self.line(&self.style.paint(Tone::Strong, &command));
         self.field("plan", &counts(planned));
         let blockers = planned.steps.iter().flat_map(|step| &step.blockers).cloned();

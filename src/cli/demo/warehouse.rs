@@ -1,6 +1,7 @@
 //! Sends the warehouse and its planted problems to the demo's server, and holds the sessions that cause the live ones.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -21,13 +22,14 @@ pub(super) async fn fill(
     page.note("filling a small warehouse and planting problems in it");
     let mut sessions: HashMap<(&str, &str), Session> = HashMap::new();
     for statement in demo::setup(scale) {
-        let key = (statement.database, statement.role);
-        if !sessions.contains_key(&key) {
-            sessions.insert(key, open(server, process, statement.role, key.0, "runbook:demo").await?);
-        }
-        if let Some(session) = sessions.get_mut(&key) {
-            send(session, &statement).await?;
-        }
+        let session = match sessions.entry((statement.database, statement.role)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let (role, database) = (statement.role, statement.database);
+                new.insert(open(server, process, role, database, "runbook:demo").await?)
+            }
+        };
+        send(session, &statement).await?;
     }
     for session in sessions.into_values() {
         session.close().await;
