@@ -4,8 +4,8 @@ use super::Page;
 use super::summary::listed;
 use crate::model::{Certainty, Effect, StepState};
 use crate::plan::{Knowledge, Plan, PlannedChild, PlannedStep};
+use crate::ui::count;
 use crate::ui::style::{Mark, Tone};
-use crate::ui::words::count;
 
 /// Lines of a read that are shown when not everything is; a read does no harm.
 const READ_LINES: usize = 4;
