@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::args::Target;
 use super::context::Context;
@@ -11,13 +12,16 @@ use super::error::CliError;
 use super::execute::{Execution, offline_plan};
 use super::exit::Exit;
 use super::parameters;
-use super::prepare::prepare;
+use super::prepare::{Prepared, prepare, prepare_asking};
 use super::runtime::block_on;
 use super::signals;
+use crate::connect::{AnswerKind, PromptError, Prompter as _, Question};
 use crate::diagnostic::nearest;
 use crate::engine::Answers;
 use crate::journal::Store;
 use crate::plan::{Knowledge, Plan, PlannedStep};
+use crate::runbook::{ConnectionKind, Parameter};
+use crate::ui::{Screen, TerminalPrompter};
 
 /// The arguments of `run`.
 #[derive(Debug, Args)]
@@ -52,29 +56,34 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self, context: &Context) -> Result<Exit, CliError> {
-        block_on(self.start(context))?
+        let prepared = if asks(context) {
+            prepare_asking(&self.target, context, &mut |name, parameter| ask(context, name, parameter))?
+        } else {
+            prepare(&self.target, context)?
+        };
+        block_on(self.start(&prepared, context))?
     }
 
-    async fn start(&self, context: &Context) -> Result<Exit, CliError> {
-        let prepared = prepare(&self.target, context)?;
+    async fn start(&self, prepared: &Prepared, context: &Context) -> Result<Exit, CliError> {
         let answers = self.given_answers(context)?;
-        let offline = offline_plan(&prepared, context, &self.skip).await;
+        let offline = offline_plan(prepared, context, &self.skip).await;
         check_skips(&offline, prepared.protected, self)?;
         check_answers(&offline, &answers)?;
-        if !context.style.interactive || context.json {
+        if !asks(context) {
             check_gates(&offline, &answers)?;
         }
         let interrupts = signals::listen(context.out.clone())?;
         let store = Store::open(&context.process);
         let execution = Execution {
-            prepared: &prepared,
+            prepared,
             context,
             store: &store,
             answers: &answers,
             interrupt: interrupts.stop.clone(),
             skip: &self.skip,
             reason: self.reason.clone(),
-            max_parallel: self.max_parallel,
+            max_parallel: max_sessions(prepared)
+                .map_or(self.max_parallel, |most| most.min(self.max_parallel)),
             strict: self.strict,
             files: context.process.directory.join(self.files.as_deref().unwrap_or(std::path::Path::new("."))),
         };
@@ -101,6 +110,46 @@ impl Run {
         given.extend(self.answer.iter().cloned());
         Ok(Answers { given, yes: self.yes })
     }
+}
+
+/// The fewest sessions that a connection of the runbook allows at once.
+fn max_sessions(prepared: &Prepared) -> Option<usize> {
+    let needs = prepared.runbook.connections.values();
+    needs
+        .filter_map(|need| match &need.kind {
+            ConnectionKind::Postgres(needs) => needs.max_sessions,
+            ConnectionKind::Host => None,
+        })
+        .min()
+}
+
+/// Asks for a parameter that was given nowhere, a secret without echo.
+fn ask(context: &Context, name: &str, parameter: &Parameter) -> Result<String, CliError> {
+    let (out, style) = (context.out.clone(), context.style.clone());
+    let prompter = TerminalPrompter::new(out.clone(), style.clone(), Screen::new(out, style));
+    let question = Question {
+        id: name.to_owned(),
+        message: match parameter.description.as_str() {
+            "" => name.to_owned(),
+            description => format!("{name}: {description}"),
+        },
+        about: Vec::new(),
+        shown: Value::Null,
+        answer: AnswerKind::Text { secret: parameter.secret },
+        timeout: None,
+    };
+    match block_on(prompter.ask(&question))? {
+        Ok(answer) => Ok(answer.as_str().unwrap_or_default().to_owned()),
+        Err(PromptError::Interrupted) => {
+            Err(CliError::new("interrupted before the run began").exit(Exit::Interrupted))
+        }
+        Err(error) => Err(CliError::new(error.to_string()).help(format!("Give it with `--set {name}=…`."))),
+    }
+}
+
+/// Whether there is a person at a terminal who can be asked.
+fn asks(context: &Context) -> bool {
+    context.style.interactive && !context.json
 }
 
 /// A step is excluded by its own id; what guards the others only with a reason, and never where it is protected.
@@ -147,10 +196,10 @@ fn check_gates(plan: &Plan, answers: &Answers) -> Result<(), CliError> {
     let open: Vec<String> = plan
         .open_gates()
         .filter(|gate| {
-            let plain = gate.answer.as_deref() == Some("yes") && answers.yes;
+            let assented = gate.answer.as_deref() == Some("yes") && answers.yes;
             let given = answers.given.keys().any(|id| id.split('[').next() == Some(gate.id.as_str()));
             let skipped = matches!(gate.knowledge, Knowledge::Skipped { .. });
-            !plain && !given && !skipped
+            !assented && !given && !skipped
         })
         .map(|gate| {
             format!("--answer {}={}    {}", gate.id, gate.answer.as_deref().unwrap_or("yes"), gate.title)

@@ -118,7 +118,7 @@ impl ConnectionEntry {
     pub fn config(&self, name: &str, process: &ProcessEnvironment) -> Result<ConnectionConfig, Failure> {
         match self {
             Self::Postgres(entry) => entry.config(name, process),
-            Self::Host(entry) if entry.local.is_some() => Ok(ConnectionConfig::LocalHost),
+            Self::Host(host) if host.local.is_some() => Ok(ConnectionConfig::LocalHost),
             Self::Host(_) => Err(unsupported(name, "a host in a pod")),
             Self::Unsupported(kind) => Err(unsupported(name, kind)),
         }

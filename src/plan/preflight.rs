@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::connect::postgres::{self, Identity, Session};
+use crate::connect::postgres::{self, Identity, ResultLimits, Session};
 use crate::connect::{Connections, Purpose, SessionKey};
 use crate::model::Failure;
 use crate::runbook::{ConnectionKind, PostgresNeeds, Runbook, StepBody, parse_version};
@@ -174,6 +174,10 @@ async fn unmet(
             problem(format!("`{}` is a member of none of `{roles}`", identity.user), help);
         }
     }
+    let mut rights = Vec::new();
+    for right in &demands.rights {
+        rights.extend(missing_right(right, identity, session).await?);
+    }
     if !demands.extensions.is_empty() {
         let installed = postgres::extensions(session).await?;
         for extension in
@@ -183,5 +187,39 @@ async fn unmet(
             problem(message, format!("CREATE EXTENSION {extension};"));
         }
     }
+    problems.extend(rights);
     Ok(problems)
+}
+
+/// Asks for one right, written `PRIVILEGE ON object`; `FUNCTION`, `SCHEMA` or `DATABASE` may stand before the object.
+async fn missing_right(
+    right: &str,
+    identity: &Identity,
+    session: &mut Session,
+) -> Result<Option<Failure>, postgres::QueryError> {
+    let Some((privilege, object)) = right.split_once(" ON ") else {
+        let failure = Failure::new(format!("`{right}` is not a right"));
+        return Ok(Some(failure.help("Write `PRIVILEGE ON object`, such as `SELECT ON public.orders`.")));
+    };
+    let (asks, object) = match object.trim().split_once(' ') {
+        Some(("FUNCTION", name)) => ("has_function_privilege", name),
+        Some(("SCHEMA", name)) => ("has_schema_privilege", name),
+        Some(("DATABASE", name)) => ("has_database_privilege", name),
+        Some(("TABLE", name)) => ("has_table_privilege", name),
+        _ => ("has_table_privilege", object),
+    };
+    let statement = format!("SELECT pg_catalog.{asks}($1::text, $2::text)");
+    let arguments = [Value::from(object.trim()), Value::from(privilege.trim())];
+    let held = match session.run_with(&statement, &arguments, &ResultLimits::default()).await {
+        Ok(result) => result.rows.first().and_then(|row| row.first()) == Some(&Value::Bool(true)),
+        Err(error) => {
+            let Some(server) = error.server() else { return Err(error) };
+            return Ok(Some(Failure::new(format!(
+                "the right `{right}` cannot be asked for: {}",
+                server.message
+            ))));
+        }
+    };
+    let missing = || Failure::new(format!("`{}` has not the right `{right}`", identity.user));
+    Ok((!held).then(|| missing().help(format!("GRANT {right} TO {};", identity.user))))
 }

@@ -33,10 +33,18 @@ impl Schedule {
 
     /// What is wrong with it: the key and the reason.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
-        let cron = self.cron.parse::<croner::Cron>().err().map(|error| ("cron", error.to_string()));
-        let zone = jiff::tz::TimeZone::get(&self.timezone).err().map(|error| ("timezone", error.to_string()));
+        let cron = self.cron.parse::<croner::Cron>().err().map(|error| ("cron", reason(&error.to_string())));
+        let zone = jiff::tz::TimeZone::get(&self.timezone).err();
+        let zone = zone.map(|_| ("timezone", format!("there is no time zone `{}`", self.timezone)));
         cron.into_iter().chain(zone).collect()
     }
+}
+
+/// The last part of the parser's words, as a fragment.
+fn reason(words: &str) -> String {
+    let last = words.rsplit(": ").next().unwrap_or(words).trim_end_matches('.');
+    let mut letters = last.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// What a runbook demands of a PostgreSQL connection, checked before anything runs.

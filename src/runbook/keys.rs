@@ -1,6 +1,7 @@
 //! The keys that every step has, whatever its kind.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -55,14 +56,14 @@ struct ForEachMap {
     key: Option<Expr>,
     /// How many children run at once.
     #[serde(default = "one")]
-    max_parallel: usize,
+    max_parallel: NonZeroUsize,
     /// Whether the children after a failed one still run.
     #[serde(default)]
     on_error: OnError,
 }
 
-fn one() -> usize {
-    1
+fn one() -> NonZeroUsize {
+    NonZeroUsize::MIN
 }
 
 impl<'de> Deserialize<'de> for ForEach {
@@ -78,11 +79,8 @@ impl<'de> Deserialize<'de> for ForEach {
             }
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<ForEach, A::Error> {
                 let map = ForEachMap::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                if map.max_parallel == 0 {
-                    return Err(de::Error::custom("`max_parallel` must be at least 1"));
-                }
                 let ForEachMap { list, key, max_parallel, on_error } = map;
-                Ok(ForEach { list, key, max_parallel, on_error })
+                Ok(ForEach { list, key, max_parallel: max_parallel.get(), on_error })
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -227,7 +225,7 @@ pub enum Show {
 
 /// `show:` as written: `true`, `false`, or an expression.
 #[derive(Debug, Clone)]
-pub struct ShowKey(pub Option<Show>);
+pub(super) struct ShowKey(pub(super) Option<Show>);
 
 impl<'de> Deserialize<'de> for ShowKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -156,10 +156,10 @@ fn above(frontier: &[usize]) -> Vec<Edge> {
 mod tests {
     use super::*;
 
-    fn needs(names: &[&str]) -> Option<Needs> {
+    fn needs(names: &[&str]) -> Needs {
         let mut sources = crate::diagnostic::Sources::new();
         let source = sources.add("t", "");
-        Some(names.iter().map(|name| ((*name).to_owned(), Span::new(source, 0..0))).collect())
+        names.iter().map(|name| ((*name).to_owned(), Span::new(source, 0..0))).collect()
     }
 
     fn check(entries: &[Entry], expected: &[&str]) {
@@ -189,9 +189,9 @@ mod tests {
     #[test]
     fn needs_never_loosens_the_steps_below() {
         let single = |step, needs| Entry::Single { step, needs };
-        check(&[single(0, None), single(1, needs(&[])), single(2, None)], &["", "", "0 1"]);
+        check(&[single(0, None), single(1, Some(needs(&[]))), single(2, None)], &["", "", "0 1"]);
         check(
-            &[single(0, None), single(1, None), single(2, needs(&["s0"])), single(3, None)],
+            &[single(0, None), single(1, None), single(2, Some(needs(&["s0"]))), single(3, None)],
             &["", "0", "0", "1 2"],
         );
     }

@@ -170,6 +170,7 @@ impl Parameter {
         self.accept(&value)
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "no text or list has 2^53 items")]
     fn check_range(&self, value: &Value) -> Result<(), Unsuitable> {
         let (measure, what) = match value {
             Value::Number(number) => (number.as_f64().unwrap_or(0.0), ""),
@@ -201,8 +202,9 @@ impl Parameter {
             && let Err(error) = Regex::new(pattern)
         {
             let reason = error.to_string();
-            let last = reason.lines().last().unwrap_or_default().to_owned();
-            found.push(("pattern", Unsuitable::new(format!("is not a regular expression: {last}"))));
+            let last = reason.lines().last().unwrap_or_default();
+            let last = last.strip_prefix("error: ").unwrap_or(last);
+            found.push(("pattern", Unsuitable::new(format!("this is not a regular expression: {last}"))));
             return found;
         }
         if self.kind == ParameterType::Enum && self.values.is_empty() {
@@ -216,7 +218,8 @@ impl Parameter {
             if let Some(bound) = bound
                 && bound.number(self.kind).is_none()
             {
-                found.push((key, Unsuitable::new(format!("`{}` is not {}", bound.0, self.kind.described()))));
+                let message = format!("`{}` is not {}", plain(&bound.0), self.kind.described());
+                found.push((key, Unsuitable::new(message)));
             }
         }
         if self.generate.is_some() && !self.secret {
@@ -234,7 +237,13 @@ impl Parameter {
     }
 }
 
+/// A value as its author wrote it: text without quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 impl Bound {
+    #[expect(clippy::cast_precision_loss, reason = "a limit of petabytes need not be exact to the byte")]
     fn number(&self, kind: ParameterType) -> Option<f64> {
         match (&self.0, kind) {
             (Value::Number(number), _) => number.as_f64(),
@@ -247,9 +256,12 @@ impl Bound {
 
 fn convert(kind: ParameterType, value: &Value, parameter: &Parameter) -> Result<Value, Unsuitable> {
     let wrong = || {
-        let refused = Unsuitable::new(format!("`{value}` is not {}", kind.described()));
+        let refused = Unsuitable::new(format!("`{}` is not {}", plain(value), kind.described()));
         if kind == ParameterType::String && (value.is_number() || value.is_boolean()) {
             return refused.help(format!("Quote it: `\"{value}\"`."));
+        }
+        if kind == ParameterType::Bool && value.is_string() {
+            return refused.help("Write `true` or `false`, without quotes.");
         }
         refused
     };
@@ -336,6 +348,7 @@ fn number(text: &str) -> Result<Value, Unsuitable> {
 }
 
 /// Seconds as a whole number where they are one.
+#[expect(clippy::cast_possible_truncation, reason = "whole and far below 2^63")]
 fn tidy(seconds: f64) -> Value {
     if seconds.fract() == 0.0 && seconds.abs() < 1e15 {
         Value::from(seconds as i64)

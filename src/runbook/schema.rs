@@ -24,7 +24,8 @@ pub fn schema() -> Schema {
 }
 
 fn top(generator: &mut SchemaGenerator) -> Schema {
-    let steps = json!({ "type": "array", "items": { "$ref": "#/$defs/Step" } });
+    let hooks = json!({ "type": "array", "items": { "$ref": "#/$defs/Step" } });
+    let steps = json!({ "type": "array", "items": { "$ref": "#/$defs/Step" }, "minItems": 1 });
     let text = |description: &str| json!({ "type": "string", "description": description });
     let properties = json!({
         "version": { "const": 1, "description": "The version of the language." },
@@ -49,9 +50,9 @@ fn top(generator: &mut SchemaGenerator) -> Schema {
         "connections": connections(generator),
         "concurrency": described::<Concurrency>(generator, "Which runs exclude each other."),
         "defaults": described::<Defaults>(generator, "What steps have that do not say otherwise."),
-        "steps": with(steps.clone(), "What is done. A step runs after everything written above it."),
-        "on_failure": with(steps.clone(), "Steps that run after the undo of a failed run."),
-        "finally": with(steps, "Steps that run when the run becomes final."),
+        "steps": with(steps, "What is done. A step runs after everything written above it."),
+        "on_failure": with(hooks.clone(), "Steps that run after the undo of a failed run."),
+        "finally": with(hooks, "Steps that run when the run becomes final."),
         "outputs": map_of::<Expr>(generator, "What the runbook gives to those who include it."),
     });
     json_schema!({
@@ -76,7 +77,11 @@ fn connections(generator: &mut SchemaGenerator) -> Value {
     let long = json!({
         "type": "object",
         "additionalProperties": false,
-        "properties": { "postgres": { "anyOf": [postgres, { "type": "null" }] }, "host": { "type": ["object", "null"] }, "optional": optional },
+        "properties": {
+            "postgres": { "anyOf": [postgres, { "type": "null" }], "description": "A PostgreSQL database." },
+            "host": { "type": ["object", "null"], "description": "A machine where programs run." },
+            "optional": optional,
+        },
     });
     json!({
         "type": "object",
@@ -86,46 +91,79 @@ fn connections(generator: &mut SchemaGenerator) -> Value {
     })
 }
 
+/// A step's schema: its one kind decides which definition it must meet, so an editor complains about the key that is
+/// wrong, and not about a step that fits none of eight alternatives.
 fn step(generator: &mut SchemaGenerator) -> Value {
     let common = common(generator);
-    let mut alternatives: Vec<Value> = Vec::new();
-    for kind in KINDS {
-        let body = kind.schema(generator).to_value();
-        let body = match kind.short() {
-            Some(_) => json!({ "anyOf": [{ "type": "string" }, body], "description": kind.about() }),
-            None => with(body, kind.about()),
-        };
-        alternatives.push(one_kind(kind.name(), body, &common, &["id", kind.name()]));
-    }
-    let inner = json!({ "type": "array", "items": { "$ref": "#/$defs/Step" }, "minItems": 1 });
     let pick = |keys: &[&str]| -> Map<String, Value> {
         keys.iter().filter_map(|key| Some(((*key).to_owned(), common.get(*key)?.clone()))).collect()
     };
-    let group = pick(&["id", "title", "description", "needs", "when", "for_each", "timeout", "on_error"]);
-    alternatives.push(one_kind(
-        "steps",
-        with(inner.clone(), "Steps that run in order under one id."),
-        &group,
-        &["id", "steps"],
-    ));
-    let block = pick(&["when", "needs"]);
-    alternatives.push(one_kind(
-        "parallel",
-        with(inner, "Steps that may run at the same time."),
-        &block,
-        &["parallel"],
-    ));
-    let include = generator.subschema_for::<IncludeSpec>().to_value();
-    let include = json!({ "anyOf": [{ "type": "string" }, include], "description": "Another runbook's steps under this id." });
-    let beside = pick(&["id", "title", "needs", "when", "for_each"]);
-    alternatives.push(one_kind("runbook", include, &beside, &["id", "runbook"]));
-    json!({ "description": "A step: exactly one kind, and the keys every step has.", "type": "object", "oneOf": alternatives })
+    let mut forms: Vec<Form> = KINDS
+        .iter()
+        .map(|kind| {
+            let body = kind.schema(generator).to_value();
+            let body = if kind.short().is_some() { or_text(&body) } else { body };
+            Form { name: kind.name(), body: with(body, kind.about()), beside: common.clone(), has_id: true }
+        })
+        .collect();
+    let inner = json!({ "type": "array", "items": { "$ref": "#/$defs/Step" }, "minItems": 1 });
+    let form = |name, body, about, beside: &[&str], has_id| Form {
+        name,
+        body: with(body, about),
+        beside: pick(beside),
+        has_id,
+    };
+    let group = &["id", "title", "description", "needs", "when", "for_each", "timeout", "on_error"];
+    forms.push(form("steps", inner.clone(), "Steps that run in order under one id.", group, true));
+    let block = &["when", "needs"];
+    forms.push(form("parallel", inner, "Steps that may run at the same time.", block, false));
+    let include = or_text(&generator.subschema_for::<IncludeSpec>().to_value());
+    let beside = &["id", "title", "needs", "when", "for_each"];
+    forms.push(form("runbook", include, "Another runbook's steps under this id.", beside, true));
+    any_form(&common, forms)
 }
 
-fn one_kind(name: &str, body: Value, beside: &Map<String, Value>, required: &[&str]) -> Value {
-    let mut properties = beside.clone();
-    properties.insert(name.to_owned(), body);
-    json!({ "properties": properties, "required": required, "additionalProperties": false })
+/// One of the things a step can be: the key that says so, and what may stand beside it.
+struct Form {
+    name: &'static str,
+    body: Value,
+    beside: Map<String, Value>,
+    has_id: bool,
+}
+
+impl Form {
+    /// Applies where the key is there.
+    fn condition(self) -> Value {
+        let mut properties = self.beside;
+        let required: &[&str] = if self.has_id { &["id"] } else { &[] };
+        properties.insert(self.name.to_owned(), self.body);
+        json!({
+            "if": { "required": [self.name] },
+            "then": { "properties": properties, "required": required, "additionalProperties": false },
+        })
+    }
+}
+
+fn any_form(common: &Map<String, Value>, forms: Vec<Form>) -> Value {
+    // For completion and hover, before the kind is known.
+    let mut properties = common.clone();
+    for form in &forms {
+        properties.insert(form.name.to_owned(), json!({ "description": form.body["description"] }));
+    }
+    let exactly_one: Vec<Value> = forms.iter().map(|form| json!({ "required": [form.name] })).collect();
+    let conditions: Vec<Value> = forms.into_iter().map(Form::condition).collect();
+    json!({
+        "description": "A step: exactly one kind, and the keys that it allows beside it.",
+        "type": "object",
+        "properties": properties,
+        "oneOf": exactly_one,
+        "allOf": conditions,
+    })
+}
+
+/// Text or a map; what is wrong within the map is told as such.
+fn or_text(body: &Value) -> Value {
+    json!({ "type": ["string", "object"], "if": { "type": "object" }, "then": body })
 }
 
 fn common(generator: &mut SchemaGenerator) -> Map<String, Value> {

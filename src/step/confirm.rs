@@ -157,6 +157,11 @@ impl ConfirmSpec {
         self.typed.is_none() && self.choices.is_none() && !self.second_person
     }
 
+    /// How long an answer holds, in seconds, where the file alone says it.
+    pub fn valid_for(&self) -> Option<f64> {
+        self.valid_for.fixed()
+    }
+
     /// How the gate is answered on the command line, for the list of open gates.
     pub fn answer_hint(&self) -> String {
         match (&self.typed, &self.choices) {

@@ -24,12 +24,12 @@ const CAPTURE: usize = 1 << 20;
 
 /// The kind.
 #[derive(Debug)]
-pub struct Exec;
+pub(super) struct Exec;
 
 /// A program and its arguments, given as a list and never passed to a shell.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ExecSpec {
+pub(super) struct ExecSpec {
     /// The host to run on: a connection of kind `host`; the machine this runs on by default.
     on: Option<String>,
     /// The program and its arguments.
@@ -77,7 +77,7 @@ enum Parse {
 
 /// The program as it will be started.
 #[derive(Debug, Serialize)]
-pub struct ExecInput {
+pub(super) struct ExecInput {
     on: String,
     command: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +100,7 @@ pub struct ExecInput {
 
 /// What the program left.
 #[derive(Debug, Serialize)]
-pub struct ExecOutput {
+pub(super) struct ExecOutput {
     stdout: String,
     stderr: String,
     exit_code: i32,
@@ -295,24 +295,24 @@ impl Program {
             }
         };
         let errors = async { Captured::read(&mut stderr).await.map_err(|e| lost_output(&e)) };
-        let (fed, out, err) = tokio::join!(feed, read, errors);
+        let (sent, stdout, stderr) = tokio::join!(feed, read, errors);
         let status = self.child.wait().await.map_err(|e| lost_output(&e))?;
-        let (out, err) = (out?, err?);
-        fed.map_err(|error| StepError::failed(format!("cannot write to the program: {error}")))?;
-        let exit_code = status.code().unwrap_or_else(|| 128 + signal(&status));
+        let (stdout, stderr) = (stdout?, stderr?);
+        sent.map_err(|error| StepError::failed(format!("cannot write to the program: {error}")))?;
+        let exit_code = status.code().unwrap_or_else(|| 128 + signal(status));
         let success = input.exit_codes.contains(&exit_code);
         let file = match file {
             Some(file) if success => Some(file.keep().await?),
             _ => None,
         };
-        let rows = if success { parse(input.parse, &out.text)? } else { Value::Null };
+        let rows = if success { parse(input.parse, &stdout.text)? } else { Value::Null };
         Ok(ExecOutput {
-            stdout: out.text,
-            stderr: err.text,
+            stdout: stdout.text,
+            stderr: stderr.text,
             exit_code,
             rows,
             file: file.map(FileOutput::from),
-            truncated: out.truncated || err.truncated,
+            truncated: stdout.truncated || stderr.truncated,
         })
     }
 
@@ -331,8 +331,8 @@ impl Program {
     }
 }
 
-fn signal(status: &std::process::ExitStatus) -> i32 {
-    std::os::unix::process::ExitStatusExt::signal(status).unwrap_or(0)
+fn signal(status: std::process::ExitStatus) -> i32 {
+    std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(0)
 }
 
 fn cannot_start(program: &str, error: &std::io::Error) -> StepError {

@@ -18,7 +18,7 @@ use super::error::{BindError, StepError};
 use super::templated::Problem;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Class, Failure};
-use crate::yaml::Node;
+use crate::yaml::{Node, Shape};
 
 /// Something a step can do.
 pub trait StepKind: Send + Sync + Sized + 'static {
@@ -203,11 +203,11 @@ pub trait Input: Debug + Send + Sync {
 }
 
 /// Registers a kind.
-pub struct Of<K>(PhantomData<fn() -> K>);
+pub(super) struct Of<K>(PhantomData<fn() -> K>);
 
 impl<K: StepKind> Of<K> {
     /// The entry for `KINDS`.
-    pub const KIND: Self = Self(PhantomData);
+    pub(super) const KIND: Self = Self(PhantomData);
 }
 
 struct TypedBody<K: StepKind>(K::Spec);
@@ -229,6 +229,7 @@ impl<K: StepKind> Kind for Of<K> {
     fn decode(&self, node: Node<'_>) -> Result<Box<dyn Body>, Diagnostic> {
         let spec = match (K::SHORT, node.as_str()) {
             (Some(field), Some(text)) => short::<K>(field, text, node)?,
+            (Some(_), None) if node.shape() != Shape::Map => return Err(neither_text_nor_map(node)),
             _ => node.decode::<K::Spec>()?,
         };
         Ok(Box::new(TypedBody::<K>(spec)))
@@ -239,6 +240,16 @@ impl<K: StepKind> Kind for Of<K> {
 fn short<K: StepKind>(field: &str, text: &str, node: Node<'_>) -> Result<K::Spec, Diagnostic> {
     serde_json::from_value(serde_json::json!({ field: text }))
         .map_err(|error| Diagnostic::error(Code::YAML_BAD_VALUE, error.to_string()).at(node.span(), ""))
+}
+
+fn neither_text_nor_map(node: Node<'_>) -> Diagnostic {
+    let (span, help) = match node.shape() {
+        Shape::Null => (node.key_span(), "Write what the step does.".to_owned()),
+        Shape::List => (node.span(), "Write text, or a map with the keys of this kind.".to_owned()),
+        _ => (node.span(), format!("Quote it to make it text: `\"{}\"`.", node.to_json())),
+    };
+    let message = format!("expected text or a map, found {}", node.shape().describe());
+    Diagnostic::error(Code::YAML_WRONG_TYPE, message).at(span, "").help(help)
 }
 
 impl<K: StepKind> Debug for TypedBody<K> {

@@ -113,7 +113,7 @@ pub fn sql_code(problem: SqlProblem) -> &'static Code {
         P::BindChanged => Code::SQL_BIND_CHANGED,
         P::ClassRaised => Code::SQL_CLASS_RAISED,
         P::SecretLiteral => Code::SQL_SECRET,
-        _ => Code::SQL_SYNTAX,
+        P::Syntax => Code::SQL_SYNTAX,
     }
 }
 
@@ -314,9 +314,9 @@ pub enum Templated {
     /// A text.
     Text(Text),
     /// A list.
-    List(Vec<Templated>),
+    List(Vec<Self>),
     /// A map; its keys hold no templates.
-    Map(IndexMap<String, Templated>),
+    Map(IndexMap<String, Self>),
 }
 
 impl Templated {
@@ -347,6 +347,9 @@ impl JsonSchema for Templated {
         json_schema!({ "description": "Any value; a text that is exactly one `{{ … }}` keeps the type of its value." })
     }
 }
+
+/// The longest duration, in seconds: whoever means forever leaves it out.
+pub const LONGEST: f64 = 100.0 * 366.0 * 86_400.0;
 
 /// A length of time: `90s`, `5m`, `1h 30m`, a number of seconds, or a template of one.
 #[derive(Debug, Clone)]
@@ -386,19 +389,22 @@ impl de::Visitor<'_> for QuantityVisitor {
         if text.contains("{{") {
             return Ok(Quantity::Template(Text::parse(text)));
         }
-        (self.parse)(text).map(Quantity::Number).map_err(E::custom)
+        let seconds = (self.parse)(text).map_err(E::custom)?;
+        self.visit_f64(seconds)
     }
+    #[expect(clippy::cast_precision_loss, reason = "no length of time has 2^53 seconds")]
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Quantity, E> {
         self.visit_f64(value as f64)
     }
+    #[expect(clippy::cast_precision_loss, reason = "no length of time has 2^53 seconds")]
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Quantity, E> {
         self.visit_f64(value as f64)
     }
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Quantity, E> {
-        if value.is_finite() && value >= 0.0 {
+        if (0.0..=LONGEST).contains(&value) {
             return Ok(Quantity::Number(value));
         }
-        Err(E::custom("must not be negative"))
+        Err(E::custom("must be between nothing and a hundred years"))
     }
 }
 

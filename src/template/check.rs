@@ -283,16 +283,21 @@ impl<'s> Check<'s> {
 
     fn filter_name(&mut self, name: &str, range: Range<usize>) {
         if !filters::names().any(|known| known == name) {
-            let help = nearest(name, filters::names()).map(|near| format!("Did you mean `{near}`?"));
-            self.report(Problem::UnknownFilter, range, format!("there is no filter `{name}`"), help);
+            let help = nearest(name, filters::names()).map_or_else(
+                || "Choose a filter of the language, such as `size`, `duration`, `join` or `map`.".to_owned(),
+                |near| format!("Did you mean `{near}`?"),
+            );
+            self.report(Problem::UnknownFilter, range, format!("there is no filter `{name}`"), Some(help));
         }
     }
 
     fn test_name(&mut self, name: &str, range: Range<usize>) {
         if !filters::TESTS.contains(&name) {
-            let help =
-                nearest(name, filters::TESTS.iter().copied()).map(|near| format!("Did you mean `{near}`?"));
-            self.report(Problem::UnknownFilter, range, format!("there is no test `{name}`"), help);
+            let help = nearest(name, filters::TESTS.iter().copied()).map_or_else(
+                || "Choose a test of the language, such as `defined` or `none`.".to_owned(),
+                |near| format!("Did you mean `{near}`?"),
+            );
+            self.report(Problem::UnknownFilter, range, format!("there is no test `{name}`"), Some(help));
         }
     }
 

@@ -145,6 +145,10 @@ fn refuse_blocks(source: &str, gap: Range<usize>, errors: &mut Vec<TemplateError
 }
 
 fn in_sql(error: TemplateError) -> TemplateError {
+    // A wrong sign within an expression has nothing to do with the braces.
+    if error.message.ends_with("is not part of the language") {
+        return error;
+    }
     let help = "In SQL, `{{` always begins a hole; write an array as `ARRAY[[1, 2], [3, 4]]`.".to_owned();
     TemplateError { help: Some(help), ..error }
 }

@@ -174,6 +174,7 @@ fn in_words(expected: &str) -> String {
         "u8" => "a whole number from 0 to 255",
         "u16" => "a whole number from 0 to 65535",
         "u32" | "u64" | "u128" | "usize" => "a whole number from 0",
+        "a nonzero usize" | "a nonzero u32" | "a nonzero u64" => "a whole number from 1",
         "f32" | "f64" => "a number",
         other if other.starts_with("struct ") => MAP,
         other

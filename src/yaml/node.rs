@@ -193,9 +193,15 @@ impl std::fmt::Debug for Node<'_> {
 /// The diagnostic about a value whose key nobody knows.
 pub(super) fn unknown_key(value: Node<'_>, allowed: &[&str]) -> Diagnostic {
     let key = value.key().unwrap_or_default();
+    let help = if key.contains(' ') && value.span().range().is_empty() {
+        // `{ description: one, two }`
+        "Quote the text before it: inside braces, a comma begins the next key.".to_owned()
+    } else {
+        known_names(key, allowed, "key")
+    };
     Diagnostic::error(Code::YAML_UNKNOWN_KEY, format!("unknown key `{key}`"))
         .at(value.key_span(), "not known here")
-        .help(known_names(key, allowed, "key"))
+        .help(help)
 }
 
 /// Which name was probably meant, or which ones there are.

@@ -7,11 +7,12 @@ fn shipped_runbooks_have_no_problems() {
     let folder = package().join("runbooks");
     let paths = files(&folder, "yaml");
     assert!(paths.len() >= 6, "{paths:?}");
+    let mut remarks = String::new();
     for path in paths {
         let text = std::fs::read_to_string(&path).unwrap();
         let loaded = load_text(&stem(&path), &text, &folder);
-        assert!(loaded.diagnostics.is_empty(), "{}", loaded.rendered());
-        let runbook = loaded.runbook.expect("a runbook without problems is there");
+        remarks += &loaded.rendered();
+        let Some(runbook) = loaded.runbook else { continue };
         assert_eq!(runbook.name, stem(&path));
         for (what, text) in
             [("title", &runbook.title), ("description", &runbook.description), ("owner", &runbook.owner)]
@@ -20,4 +21,5 @@ fn shipped_runbooks_have_no_problems() {
         }
         assert!(runbook.params.iter().all(|(_, parameter)| !parameter.description.is_empty()));
     }
+    assert!(remarks.is_empty(), "{remarks}");
 }

@@ -4,7 +4,7 @@ use super::Code;
 
 codes! {
     NAME = "runbook::head::name", "a name that cannot be used",
-r#"A runbook's `name` is lowercase words joined by hyphens, and equal to its file's name without `.yaml`: it is how
+r"A runbook's `name` is lowercase words joined by hyphens, and equal to its file's name without `.yaml`: it is how
 people and other runbooks call it, and two names for one thing would make journals and reports ambiguous. Names of
 parameters, variables, connections and outputs are lowercase words joined by underscores, because templates read
 them as names: `params.max-rows` would be a subtraction.
@@ -17,9 +17,9 @@ Right:
     name: weekly-vacuum
     params:
       max_rows: { type: int }
-"#;
+";
     PARAMETER = "runbook::head::parameter", "a parameter that contradicts itself",
-r#"The declaration of a parameter can never be met: its `default` does not fit its type, its limits, its values or its
+r"The declaration of a parameter can never be met: its `default` does not fit its type, its limits, its values or its
 pattern; an `enum` lists no `values`; a limit has another unit than the type; the `pattern` is not a regular
 expression; or something that is no secret is to be generated. It is refused now, since otherwise every run would
 be refused later.
@@ -30,7 +30,7 @@ Wrong:
 Right:
     params:
       percent: { type: int, max: 100, default: 80 }
-"#;
+";
     SCHEDULE = "runbook::head::schedule", "a schedule that cannot be read",
 r#"`schedule` says when a procedure is due, and `runbook schedule` turns it into a timer. `cron` has five fields:
 minute, hour, day of the month, month and day of the week, where `SUN#1` is the first Sunday. `timezone` is a name

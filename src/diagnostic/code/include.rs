@@ -4,7 +4,7 @@ use super::Code;
 
 codes! {
     INCLUDE_CYCLE = "runbook::include::cycle", "a runbook that includes itself",
-r#"A `runbook:` step puts the steps of another runbook in its place before anything runs. A runbook that includes
+r"A `runbook:` step puts the steps of another runbook in its place before anything runs. A runbook that includes
 itself, directly or by way of others, would never come to an end. The help prints the circle. Move what both need
 into a third runbook that includes neither.
 
@@ -18,9 +18,9 @@ Right:
     steps:
       - id: sizes
         runbook: table-sizes
-"#;
+";
     INCLUDE_PARAMETER = "runbook::include::parameter", "a parameter the included runbook lacks or needs",
-r#"`params` under a `runbook:` step gives values to the parameters that the included runbook declares. A name it does
+r"`params` under a `runbook:` step gives values to the parameters that the included runbook declares. A name it does
 not declare is probably misspelt, and the value would be lost. A parameter without a default must be given, because
 nobody is asked for it: an included runbook sees only what its caller passes.
 
@@ -30,9 +30,9 @@ Wrong:
 Right:
     - id: sizes
       runbook: { name: table-sizes, params: { limit: 10 } }
-"#;
+";
     INCLUDE_UNKNOWN = "runbook::include::unknown", "an included runbook that does not exist",
-r#"`runbook:` takes the name of a runbook: one beside the including file, in `./runbooks`, on `$RUNBOOK_PATH`, in the
+r"`runbook:` takes the name of a runbook: one beside the including file, in `./runbooks`, on `$RUNBOOK_PATH`, in the
 user's folder, or a shipped one. No file has this name. `runbook list` prints every name that can be used here; the
 nearest one is offered.
 
@@ -42,5 +42,5 @@ Wrong:
 Right:
     - id: sizes
       runbook: table-sizes
-"#;
+";
 }

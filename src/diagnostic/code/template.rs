@@ -4,7 +4,7 @@ use super::Code;
 
 codes! {
     TEMPLATE_DYNAMIC_READ = "runbook::template::dynamic_read", "a read that hides what it reads",
-r#"Outputs and parameters are read only as `steps.<id>.<field>` and `params.<name>`, with the names written out. A
+r"Outputs and parameters are read only as `steps.<id>.<field>` and `params.<name>`, with the names written out. A
 computed name, or `steps` as a whole, would hide from the graph which steps must come first, and from the secrets
 which values must not be shown. Write the names; to choose between several, use `if` and `else`.
 
@@ -12,9 +12,9 @@ Wrong:
     when: steps[params.which].value > 0
 Right:
     when: (steps.orders.value if params.which == 'orders' else steps.stock.value) > 0
-"#;
+";
     TEMPLATE_FILTER = "runbook::template::filter", "a filter that cannot do its work",
-r#"A filter got a value of the right type that it can make nothing of: a text that is no size, no date, no base64 or
+r"A filter got a value of the right type that it can make nothing of: a text that is no size, no date, no base64 or
 no JSON; or an aggregate, such as `max`, got an empty list. Nothing is guessed, so an empty result never passes for
 a zero. Say what to use instead with `default=`, or check the value before.
 
@@ -22,7 +22,7 @@ Wrong:
     that: steps.tables.rows | max(attribute='bytes') < params.limit
 Right:
     that: steps.tables.rows | max(attribute='bytes', default=0) < params.limit
-"#;
+";
     TEMPLATE_FUEL = "runbook::template::fuel", "a template that works too long",
 r#"Templates have a budget of operations, and lists and texts a largest size, so a loop over a huge result cannot hold
 up a run that may have locks on a server. The database counts, joins and filters far faster: do the work in SQL and
@@ -34,7 +34,7 @@ Right:
     message: "{{ steps.pairs.row_count }} pairs"
 "#;
     TEMPLATE_REFUSED = "runbook::template::refused", "a value that may not be read here",
-r#"The value exists but must not be used: the step that would produce it was skipped, failed or has not run; a result
+r"The value exists but must not be used: the step that would produce it was skipped, failed or has not run; a result
 has several rows where one is meant; or a result was cut off at `max_rows`, so a decision on it could be wrong.
 Read facts such as `steps.x.succeeded`, which are always there, or give a `default(…)`.
 
@@ -42,7 +42,7 @@ Wrong:
     that: steps.optional.value > 0
 Right:
     that: steps.optional.value | default(1) > 0
-"#;
+";
     TEMPLATE_SYNTAX = "runbook::template::syntax", "a template that cannot be read",
 r#"The text between the braces, or a bare expression such as `when`, is not an expression of the language. Common
 causes: a bracket or quote that is never closed; `&&`, `||` and `!` for `and`, `or` and `not`; `=` for `==`; an
@@ -74,7 +74,7 @@ Right:
     that: steps.setting.value | int < 100
 "#;
     TEMPLATE_UNDEFINED = "runbook::template::undefined", "a value that is not there",
-r#"The template reads something that has no value: a column the result does not have, a key a map does not have, an
+r"The template reads something that has no value: a column the result does not have, a key a map does not have, an
 item past the end of a list, `item` outside of a `for_each`, or `this` outside of a step. Nothing is replaced by
 empty text, because `DROP TABLE {{ prefix }}orders` would then mean another table. Correct the name, or provide a
 `default(…)`.
@@ -86,9 +86,9 @@ Right:
     - id: vacuum
       for_each: { in: steps.targets.rows, key: item.table_name }
       sql: VACUUM {{ item.table_name | relation }}
-"#;
+";
     TEMPLATE_UNGUARDED = "runbook::template::unguarded", "a read of a step that may be skipped",
-r#"The step that is read has a `when`, so it may be skipped, and what a skipped step did not produce cannot be read:
+r"The step that is read has a `when`, so it may be skipped, and what a skipped step did not produce cannot be read:
 the run would fail here. This is a warning. Give the reader a condition of its own, provide a `default(…)`, or read
 `steps.x.succeeded`, which is always there.
 
@@ -102,7 +102,7 @@ Right:
     - id: fresh
       when: steps.lag.succeeded
       assert: steps.lag.value < 60
-"#;
+";
     TEMPLATE_UNKNOWN_FILTER = "runbook::template::unknown_filter", "a filter or test that does not exist",
 r#"What stands after `|` is a filter, and what stands after `is` a test. This one is not part of the language; the
 nearest name is offered. Filters of other template languages, such as `tojson` or `filesizeformat`, have other
@@ -123,7 +123,7 @@ Right:
     message: "{{ params.schema | upper }}"
 "#;
     TEMPLATE_UNKNOWN_NAME = "runbook::template::unknown_name", "a name that is not declared",
-r#"The part after `params.`, `vars.`, `env.`, `connections.` or `run.`, or the field after `steps.x.`, is not one that
+r"The part after `params.`, `vars.`, `env.`, `connections.` or `run.`, or the field after `steps.x.`, is not one that
 exists. All of them are known from the file, so a misspelt one is found before anything runs; the nearest name is
 offered. Parameters, variables, connections and environment variables are declared at the top of the runbook.
 
@@ -137,9 +137,9 @@ Right:
     steps:
       - id: show
         assert: params.schema != ''
-"#;
+";
     TEMPLATE_UNKNOWN_ROOT = "runbook::template::unknown_root", "a variable that does not exist",
-r#"Everything a template can read begins with one of `params`, `vars`, `steps`, `connections`, `env`, `run`, `item`,
+r"Everything a template can read begins with one of `params`, `vars`, `steps`, `connections`, `env`, `run`, `item`,
 `loop` and `this`. A bare name is none of them, and it is not taken for text either: text in an expression needs
 quotes. Write where the value comes from, or quote it.
 
@@ -147,5 +147,5 @@ Wrong:
     when: mode == full
 Right:
     when: params.mode == 'full'
-"#;
+";
 }

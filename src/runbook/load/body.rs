@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::place::{Files, place_text};
+use super::place::{Files, place_anywhere};
 use super::{Loader, pinned};
 use crate::diagnostic::{Code, Span};
 use crate::runbook::step::{Step, StepBody};
@@ -21,7 +21,8 @@ impl Loader<'_, '_> {
             Err(problem) => {
                 self.shared.diagnostics.push(problem);
                 step.reads.extend(self.place(body_node, decoded));
-                drop(self.attempts(node, step));
+                let attempts = self.attempts(node, step);
+                self.check_attempts(node, step, &attempts);
                 return None;
             }
         };
@@ -69,7 +70,7 @@ impl Loader<'_, '_> {
         for (anchor, problem) in problems {
             let span = match &anchor {
                 Anchor::Key(key) => node.get(key).map_or_else(|| node.key_span(), super::spot),
-                Anchor::Scalar(text) => self.place_anywhere(node, text, problem.range.clone(), &files),
+                Anchor::Scalar(text) => place_anywhere(node, text, problem.range.clone(), &files),
                 Anchor::Body => node.key_span(),
             };
             self.problem(problem, span);
@@ -95,7 +96,7 @@ impl Loader<'_, '_> {
         for sql in decoded.iter().filter(|decoded| decoded.is_sql) {
             for read in sql.reads.iter().filter(|read| !becomes_verifier(&sql.source, read)) {
                 if self.runbook.secrets.covers(read) {
-                    let span = self.place_anywhere(node, &sql.source, Some(read.range.clone()), files);
+                    let span = place_anywhere(node, &sql.source, Some(read.range.clone()), files);
                     let help = "Bind it: write `$1` and `args: [\"{{ … }}\"]`; for a password use `| scram_verifier`.";
                     self.error(Code::SQL_SECRET, "a secret would stand in the SQL text", span, help);
                 }
@@ -143,20 +144,4 @@ impl Loader<'_, '_> {
 fn becomes_verifier(source: &str, read: &Read) -> bool {
     let rest = source.get(read.range.end..).unwrap_or_default();
     rest.split("}}").next().is_some_and(|hole| hole.contains("scram_verifier"))
-}
-
-impl Loader<'_, '_> {
-    /// A place in a scalar below `node`, or in a file.
-    fn place_anywhere(
-        &self,
-        node: Node<'_>,
-        text: &str,
-        range: Option<std::ops::Range<usize>>,
-        files: &Files,
-    ) -> Span {
-        match files.get(text) {
-            Some(source) => Span::new(*source, range.unwrap_or(0..text.len())),
-            None => place_text(node, text, range, 0),
-        }
-    }
 }

@@ -91,7 +91,7 @@ impl Loading<'_> {
 }
 
 fn pinned(name: String, text: String) -> PinnedDocument {
-    let sha256 = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = Sha256::digest(&text).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     PinnedDocument { name, sha256, text }
 }
 
@@ -132,7 +132,7 @@ impl Loader<'_, '_> {
     fn file(&mut self, root: Node<'_>) {
         if root.shape() != Shape::Map {
             let help = "Begin with `version: 1` and `name:`.";
-            return self.error(Code::NOT_A_RUNBOOK, "a runbook is a map", root.span(), help);
+            return self.error(Code::NOT_A_RUNBOOK, "a runbook is a map", self.first_line(root.span()), help);
         }
         root.deny_unknown(TOP, &mut self.shared.diagnostics);
         self.head(root);
@@ -146,6 +146,12 @@ impl Loader<'_, '_> {
         self.runbook.finally = self.hooks(root, "finally");
         self.outputs(root);
         check::check(&self.runbook, &self.head_reads, &self.broken, &mut self.shared.diagnostics);
+    }
+
+    fn first_line(&self, span: Span) -> Span {
+        let text = self.shared.sources.text(span.source);
+        let line = text.get(span.range()).and_then(|text| text.lines().next()).unwrap_or_default();
+        Span { end: span.start + line.trim_end().len(), ..span }
     }
 
     fn decode<T: DeserializeOwned>(&mut self, node: Node<'_>, key: &str) -> Option<T> {

@@ -46,6 +46,10 @@ impl Loader<'_, '_> {
         decoded: Vec<Decoded>,
         files: &Files,
     ) -> Vec<PlacedRead> {
+        if decoded.is_empty() {
+            return Vec::new();
+        }
+        let scalars = Scalars::of(node);
         let mut placed = Vec::new();
         // Equal scalars are decoded in the order of the file.
         let mut met: HashMap<String, usize> = HashMap::new();
@@ -53,7 +57,7 @@ impl Loader<'_, '_> {
             let nth = met.entry(source.clone()).and_modify(|count| *count += 1).or_default();
             let span = |range: Option<Range<usize>>| match files.get(&source) {
                 Some(file) => Span::new(*file, range.unwrap_or(0..source.len())),
-                None => place_text(node, &source, range, *nth),
+                None => scalars.place(&source, range, *nth),
             };
             for problem in problems {
                 let at = span(problem.range.clone());
@@ -89,12 +93,41 @@ impl Loader<'_, '_> {
     }
 }
 
-/// A range of the `nth` scalar with this text at or below `node`; the whole scalar without a range.
-pub(super) fn place_text(node: Node<'_>, source: &str, range: Option<Range<usize>>, nth: usize) -> Span {
-    let scalars = || node.texts().into_iter().filter(|(text, _)| *text == source).map(|(_, scalar)| scalar);
-    match (scalars().nth(nth).or_else(|| scalars().last()), range) {
-        (Some(scalar), Some(range)) => scalar.text_span(range),
-        (Some(scalar), None) => scalar.span(),
-        (None, _) => node.span(),
+/// The scalars at or below a node, by their text: collected once, since a list may hold thousands of templates.
+struct Scalars<'d> {
+    node: Node<'d>,
+    by_text: HashMap<&'d str, Vec<Node<'d>>>,
+}
+
+impl<'d> Scalars<'d> {
+    fn of(node: Node<'d>) -> Self {
+        let mut by_text: HashMap<&str, Vec<Node<'_>>> = HashMap::new();
+        for (text, scalar) in node.texts() {
+            by_text.entry(text).or_default().push(scalar);
+        }
+        Self { node, by_text }
+    }
+
+    /// A range of the `nth` scalar with this text; the whole scalar without a range.
+    fn place(&self, text: &str, range: Option<Range<usize>>, nth: usize) -> Span {
+        let found = self.by_text.get(text).and_then(|equal| equal.get(nth).or(equal.last()));
+        match (found, range) {
+            (Some(scalar), Some(range)) => scalar.text_span(range),
+            (Some(scalar), None) => scalar.span(),
+            (None, _) => self.node.span(),
+        }
+    }
+}
+
+/// A range of a scalar below `node`, or of a file.
+pub(super) fn place_anywhere(
+    node: Node<'_>,
+    source: &str,
+    range: Option<Range<usize>>,
+    files: &Files,
+) -> Span {
+    match files.get(source) {
+        Some(file) => Span::new(*file, range.unwrap_or(0..source.len())),
+        None => Scalars::of(node).place(source, range, 0),
     }
 }

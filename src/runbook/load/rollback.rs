@@ -8,7 +8,12 @@ use crate::runbook::step::Rollback;
 use crate::yaml::{Node, Shape};
 
 impl Loader<'_, '_> {
-    pub(super) fn rollback(&mut self, node: Node<'_>, id: &StepId) -> Option<Rollback> {
+    /// The undo of a step. One that has a problem is not the same as none, which would be warned of.
+    pub(super) fn rollback(&mut self, node: Node<'_>, id: &StepId) -> Rollback {
+        self.written_rollback(node, id).unwrap_or(Rollback::Impossible(String::new()))
+    }
+
+    fn written_rollback(&mut self, node: Node<'_>, id: &StepId) -> Option<Rollback> {
         match node.shape() {
             Shape::List => {
                 return Some(Rollback::Steps(self.list(node, Some(&id.child("rollback")), Within::Hook)));

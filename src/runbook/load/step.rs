@@ -40,15 +40,12 @@ impl Loader<'_, '_> {
         let structures = ["steps", "runbook"];
         let names = KINDS.iter().map(|kind| kind.name()).chain(structures);
         let found: Vec<&'static str> = names.filter(|name| node.get(name).is_some()).collect();
-        let kind = match found[..] {
-            [kind] => {
-                self.deny_unknown(node, kind, within);
-                Some(kind)
-            }
-            _ => {
-                self.wrong_kinds(node, &found);
-                None
-            }
+        let kind = if let [kind] = found[..] {
+            self.deny_unknown(node, kind, within);
+            Some(kind)
+        } else {
+            self.wrong_kinds(node, &found);
+            None
         };
         let id = self.id(node, group);
         let nameless = id.is_none();
@@ -156,7 +153,7 @@ impl Loader<'_, '_> {
             on_warning: self.decode::<OnWarning>(node, "on_warning").unwrap_or_default(),
             idempotent: self.decode(node, "idempotent").unwrap_or(false),
             show: self.templated::<ShowKey>(node, "show", &mut reads).and_then(|key| key.0),
-            rollback: node.get("rollback").and_then(|hook| self.rollback(hook, &step.id)),
+            rollback: node.get("rollback").map(|hook| self.rollback(hook, &step.id)),
         };
         step.reads.extend(reads);
         attempts

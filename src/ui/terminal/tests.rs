@@ -181,7 +181,7 @@ fn a_run_in_plain_lines() {
       steps        6: 3 read, 2 change, 1 disrupt
       run          20261122-030000-abcd
 
-    ✓ done       enough_space  The data volume has room · 12 GiB are free
+    ✓ done       enough_space  The data volume has room · holds
     ✓ done       biggest       The biggest tables · 2 rows                      0.4s
     ✓ done       go            Ask before the vacuum · yes, by alice
     ▸            vacuum        Vacuum each of them · 2 items
