@@ -142,44 +142,44 @@ fn events() -> Vec<Event> {
 #[test]
 fn a_tired_person_can_read_it() {
     insta::assert_snapshot!(Report::from_events(&events()).unwrap().to_text(80), @r#"
-    Rebuild bloated indexes
-      state        failed, exit code 1
-      run          20261122-030000-ab12 of `reindex`
-      when         2026-11-22 03:00:05 to 2026-11-22 03:01:20 UTC, 1m 11s
-      operator     dba@wms
-      reason       ticket 4711
-      environment  production
-      target       db (postgres): wms_db at 10.0.0.5:5432 as dba
-      with         limit = 3
+        Rebuild bloated indexes
+          state        failed, exit code 1
+          run          20261122-030000-ab12 of `reindex`
+          when         2026-11-22 03:00:05 to 2026-11-22 03:01:20 UTC, 1m 11s
+          operator     dba@wms
+          reason       ticket 4711
+          environment  production
+          target       db (postgres): wms_db at 10.0.0.5:5432 as dba
+          with         limit = 3
 
-    ✓ succeeded      0.1s  space: does not hold
-    ✓ succeeded      0.4s  bloat: 2 rows
+        ✓ succeeded      0.1s  space: only 12 GB are free
+        ✓ succeeded      0.4s  bloat: 2 rows
 
-        index          mb
-        ─────────────────
-        orders_pkey   812
-        orders_state   90
+            index          mb
+            ─────────────────
+            orders_pkey   812
+            orders_state   90
 
-    ✓ succeeded            sure: yes, by dba
-    ✗ failed               rebuild: REINDEX INDEX CONCURRENTLY
-        1 of 2 items failed
-        ✓ succeeded    1m 05s  [orders_pkey]: REINDEX
-        ✗ failed         5.0s  [orders_state]: REINDEX INDEX CONCURRENTLY
-            canceling statement due to lock timeout (55P03)
-              while waiting for a lock on relation "orders"
-            some of it took effect
-            help: Wait for pid 4711, or end it.
-    – skipped              notify: the environment has no connection `chat`
-    ⊘ cancelled            settle: ANALYZE
+        ✓ succeeded            sure: yes, by dba
+        ✗ failed               rebuild: REINDEX INDEX CONCURRENTLY
+            1 of 2 items failed
+            ✓ succeeded    1m 05s  [orders_pkey]: REINDEX
+            ✗ failed         5.0s  [orders_state]: REINDEX INDEX CONCURRENTLY
+                canceling statement due to lock timeout (55P03)
+                  while waiting for a lock on relation "orders"
+                some of it took effect
+                help: Wait for pid 4711, or end it.
+        – skipped              notify: the environment has no connection `chat`
+        ⊘ cancelled            settle: ANALYZE
 
-    6 steps: 3 succeeded, 1 failed, 1 skipped, 1 cancelled
+        6 steps: 3 succeeded, 1 failed, 1 skipped, 1 cancelled
 
-    Outputs
-      rebuilt = ["orders_pkey"]
+        Outputs
+          rebuilt = ["orders_pkey"]
 
-    Findings
-      ! warning  space: only 12 GB are free
-    "#);
+        Findings
+          ! warning  space: only 12 GB are free
+        "#);
 }
 
 #[test]
