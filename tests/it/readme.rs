@@ -1,0 +1,172 @@
+//! The README is true: its commands run as written, its runbooks have no problems, its tables are complete.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use regex::Regex;
+use runbook::cli::Exit;
+use runbook::step::KINDS;
+use runbook::template::FILTERS;
+use serde_json::Value;
+
+use crate::support::postgres::{binary, server};
+use crate::support::sandbox::{Output, Sandbox};
+use crate::support::{files, package, stem};
+
+/// Commands for a fresh machine; they would build everything again, so they are only compared.
+const CARGO: [&str; 3] = ["cargo run --release -- demo", "cargo test", "cargo install --path ."];
+
+/// A fenced block.
+struct Block {
+    language: String,
+    text: String,
+}
+
+fn readme() -> String {
+    fs::read_to_string(package().join("README.md")).unwrap()
+}
+
+fn blocks(markdown: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut inside = false;
+    for line in markdown.lines() {
+        match line.strip_prefix("```") {
+            Some(language) if !inside => {
+                blocks.push(Block { language: language.to_owned(), text: String::new() });
+                inside = true;
+            }
+            Some(_) => inside = false,
+            None if inside => {
+                let block = blocks.last_mut().unwrap();
+                block.text += line;
+                block.text.push('\n');
+            }
+            None => {}
+        }
+    }
+    assert!(!inside, "the last block has no end");
+    blocks
+}
+
+/// A machine with a server, as the README's reader has it.
+fn sandbox() -> Sandbox {
+    let server = server();
+    let programs = binary("psql").parent().unwrap().display().to_string();
+    Sandbox::new()
+        .with("PATH", &format!("{programs}:/usr/bin:/bin"))
+        .with("PGHOST", &server.directory.display().to_string())
+        .with("PGPORT", &server.port.to_string())
+        .with("PGUSER", "postgres")
+        .with("PGDATABASE", &server.database())
+}
+
+fn run(line: &str, sandbox: &Sandbox) -> Option<Output> {
+    let command = line.strip_prefix("$ ").unwrap_or_else(|| panic!("`{line}` is no command"));
+    if command.starts_with("cargo ") {
+        assert!(CARGO.contains(&command), "{command}");
+        return None;
+    }
+    let expected = command.rsplit_once("# exit ").map_or(0, |(_, code)| code.parse().unwrap());
+    let output = sandbox.shell(command);
+    assert_eq!(output.exit, Some(expected), "{command}\n{output}");
+    Some(output)
+}
+
+/// Writes what a reader would write: a complete runbook, or the environments.
+fn write(yaml: &str, sandbox: &Sandbox) {
+    if yaml.starts_with("version: 1\n") {
+        let name = yaml.lines().find_map(|line| line.strip_prefix("name: ")).unwrap();
+        sandbox.write(format!("runbooks/{name}.yaml"), yaml);
+    } else if yaml.starts_with("environments:\n") {
+        sandbox.write("runbook.yaml", yaml);
+    }
+}
+
+#[test]
+fn everything_works_as_written() {
+    let sandbox = sandbox();
+    let mut printed: Option<Output> = None;
+    let mut runbooks = 0;
+    for Block { language, text } in blocks(&readme()) {
+        match language.as_str() {
+            "console" => printed = text.lines().filter_map(|line| run(line, &sandbox)).last(),
+            "yaml" => {
+                runbooks += usize::from(text.starts_with("version: 1\n"));
+                write(&text, &sandbox);
+            }
+            // Text below a command is what the command prints; other text is a picture.
+            "text" => {
+                if let Some(output) = printed.take() {
+                    let all = output.stdout + &output.stderr;
+                    assert_eq!(all.trim(), text.trim());
+                }
+            }
+            other => panic!("a block of `{other}`"),
+        }
+        if language == "yaml" {
+            printed = None;
+        }
+    }
+    let checked = sandbox.run("check --strict");
+    assert!(checked.stdout.contains(&format!("{runbooks} files checked: no problems")), "{checked}");
+    assert!(runbooks >= 6);
+}
+
+#[test]
+fn the_table_of_exit_codes_is_the_programs() {
+    let row = Regex::new(r"(?m)^\| (\d+) \| (.+) \|$").unwrap();
+    let readme = readme();
+    let rows: Vec<(u8, &str)> = row
+        .captures_iter(&readme)
+        .map(|found| (found[1].parse().unwrap(), found.get(2).unwrap().as_str()))
+        .collect();
+    assert_eq!(rows, Exit::ALL.map(|exit| (exit.code(), exit.meaning())));
+}
+
+/// The names that stand first in the lines of a section of help.
+fn commands(help: &str) -> Vec<String> {
+    let (_, after) = help.split_once("Commands:\n").unwrap();
+    let section = after.split("\n\n").next().unwrap();
+    section.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_and_option_is_mentioned() {
+    let (readme, sandbox) = (readme(), Sandbox::new());
+    let option = Regex::new(r"--[a-z][a-z-]+").unwrap();
+    let commands = commands(&sandbox.run("--help").stdout);
+    assert!(commands.len() > 10, "{commands:?}");
+    let mut missing = BTreeSet::new();
+    for command in commands {
+        if !readme.contains(&format!("| `runbook {command}")) {
+            missing.insert(command.clone());
+        }
+        let help = sandbox.run_args(&[&command, "-h"]).stdout;
+        let options = option.find_iter(&help).map(|found| found.as_str().to_owned());
+        missing.extend(
+            options.filter(|name| !["--help", "--version"].contains(&name.as_str())).filter(|name| {
+                !readme.contains(&format!("`{name}")) && !readme.contains(&format!("{name}`"))
+            }),
+        );
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_word_of_the_language_is_mentioned() {
+    let readme = readme();
+    let mut missing = Vec::new();
+    let mut want = |text: String| {
+        if !readme.contains(&text) {
+            missing.push(text);
+        }
+    };
+    FILTERS.iter().for_each(|filter| want(format!("| `{}` |", filter.signature)));
+    KINDS.iter().for_each(|kind| want(format!("**`{}`**", kind.name())));
+    files(&package().join("runbooks"), "yaml").iter().for_each(|path| want(format!("| `{}` |", stem(path))));
+    let schema: Value = serde_json::from_str(&Sandbox::new().run("schema").stdout).unwrap();
+    let steps = schema.pointer("/$defs/Step/oneOf").unwrap().as_array().unwrap();
+    let maps = steps.iter().chain([&schema]).map(|map| map["properties"].as_object().unwrap());
+    maps.flat_map(|map| map.keys()).for_each(|key| want(format!("`{key}")));
+    assert!(missing.is_empty(), "{missing:?}");
+}
