@@ -395,7 +395,7 @@ impl Scheduler<'_, '_> {
         self.dispatcher.record(EventKind::StepStarted {
             at: standing.place(step),
             attempt: 1,
-            effect: crate::model::Effect::Read,
+            effect: Effect::Read,
             input: Value::Null,
             before: Value::Null,
         })
