@@ -25,8 +25,6 @@ use crate::ui;
 pub(super) struct Prepared {
     /// The runbook.
     pub(super) runbook: Arc<Runbook>,
-    /// The texts it was read from.
-    pub(super) sources: Sources,
     /// The value of every parameter.
     pub(super) params: Map<String, Value>,
     /// The environment's name.
@@ -85,7 +83,7 @@ fn prepare_with(
     ask: Option<Ask<'_>>,
     decide: impl FnOnce(&Runbook, Option<(&str, &Environment)>) -> Result<Targets, CliError>,
 ) -> Result<Prepared, CliError> {
-    let (runbook, sources) = load(&target.name, context)?;
+    let (runbook, _) = load(&target.name, context)?;
     let environment = environment_of(&runbook, target, context)?;
     let Targets { names, connections } = decide(&runbook, target.env.as_deref().zip(environment.as_ref()))?;
     let mut target = target.clone();
@@ -103,7 +101,6 @@ fn prepare_with(
         surroundings: surroundings(target.env.as_deref(), context),
         environment: target.env,
         runbook,
-        sources,
     })
 }
 

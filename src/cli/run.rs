@@ -56,7 +56,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let prepared = if self.asks(context) {
+        let prepared = if asks(context) {
             prepare_asking(&self.target, context, &mut |name, parameter| ask(context, name, parameter))?
         } else {
             prepare(&self.target, context)?
@@ -64,17 +64,12 @@ impl Run {
         block_on(self.start(&prepared, context))?
     }
 
-    /// Whether there is a person at a terminal who can be asked.
-    fn asks(&self, context: &Context) -> bool {
-        context.style.interactive && !context.json
-    }
-
     async fn start(&self, prepared: &Prepared, context: &Context) -> Result<Exit, CliError> {
         let answers = self.given_answers(context)?;
         let offline = offline_plan(prepared, context, &self.skip).await;
         check_skips(&offline, prepared.protected, self)?;
         check_answers(&offline, &answers)?;
-        if !self.asks(context) {
+        if !asks(context) {
             check_gates(&offline, &answers)?;
         }
         let interrupts = signals::listen(context.out.clone())?;
@@ -152,6 +147,11 @@ fn ask(context: &Context, name: &str, parameter: &Parameter) -> Result<String, C
     }
 }
 
+/// Whether there is a person at a terminal who can be asked.
+fn asks(context: &Context) -> bool {
+    context.style.interactive && !context.json
+}
+
 /// A step is excluded by its own id; what guards the others only with a reason, and never where it is protected.
 fn check_skips(plan: &Plan, protected: bool, arguments: &Run) -> Result<(), CliError> {
     for id in &arguments.skip {
@@ -196,10 +196,10 @@ fn check_gates(plan: &Plan, answers: &Answers) -> Result<(), CliError> {
     let open: Vec<String> = plan
         .open_gates()
         .filter(|gate| {
-            let plain = gate.answer.as_deref() == Some("yes") && answers.yes;
+            let assented = gate.answer.as_deref() == Some("yes") && answers.yes;
             let given = answers.given.keys().any(|id| id.split('[').next() == Some(gate.id.as_str()));
             let skipped = matches!(gate.knowledge, Knowledge::Skipped { .. });
-            !plain && !given && !skipped
+            !assented && !given && !skipped
         })
         .map(|gate| {
             format!("--answer {}={}    {}", gate.id, gate.answer.as_deref().unwrap_or("yes"), gate.title)

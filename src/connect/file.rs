@@ -43,7 +43,8 @@ struct PartFile(Option<PathBuf>);
 impl Drop for PartFile {
     fn drop(&mut self) {
         if let Some(path) = self.0.take() {
-            let _ = std::fs::remove_file(path);
+            // Where it cannot be removed it stays beside its name, as it would after a crash.
+            std::fs::remove_file(path).ok();
         }
     }
 }
@@ -105,7 +106,7 @@ impl OutputFile {
         if let Some(part) = self.part.0.take() {
             tokio::fs::rename(&part, &path).await.map_err(|error| cannot("rename", &part, &error))?;
         }
-        let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hexadecimal(&self.digest.finalize());
         Ok(KeptFile { path, bytes: self.bytes, sha256 })
     }
 }
@@ -152,6 +153,15 @@ impl PrivateFile {
     pub fn path(&self) -> &Path {
         self.0.path()
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        write!(text, "{byte:02x}").ok();
+        text
+    })
 }
 
 fn exists(path: &Path) -> Failure {

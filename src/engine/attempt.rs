@@ -35,7 +35,7 @@ pub(super) struct Effort {
     pub(super) timeout: Option<Duration>,
 }
 
-impl<'a> Attempt<'a, '_, '_> {
+impl Attempt<'_, '_, '_> {
     /// Records the intent.
     pub(super) fn start(&self, attempt: u32, effort: &Effort) -> Result<(), StepError> {
         let kind = EventKind::StepStarted {

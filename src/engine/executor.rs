@@ -50,7 +50,7 @@ impl Scheduler<'_, '_> {
             Attempt { scheduler: self, standing, step, attempts, input: input.as_ref(), scope: &scope, halt };
         let ended = attempt.until_final(&effort).await;
         let ended =
-            ended.and_then(|done| self.expectations(step, attempts, &scope, &binder, input.as_ref(), done));
+            ended.and_then(|done| expectations(step, attempts, &scope, &binder, input.as_ref(), done));
         let seconds = self.dispatcher.now().duration_since(began).as_secs_f64();
         let record = self.conclude(standing, step, halt, ended, seconds);
         Record { input: input.to_json(), ..record }
@@ -84,37 +84,6 @@ impl Scheduler<'_, '_> {
                 .map(Duration::from_secs_f64),
         };
         Ok((input, effort))
-    }
-
-    /// What must hold of a success: no warnings where they are errors; and what is shown of it.
-    fn expectations(
-        &self,
-        step: &Step,
-        attempts: &Attempts,
-        scope: &Scope,
-        binder: &Binder<'_>,
-        input: &dyn Input,
-        mut done: Done<Value>,
-    ) -> Result<Done<Value>, StepError> {
-        match attempts.on_warning {
-            OnWarning::Error if !done.warnings.is_empty() && step.kind() != "assert" => {
-                let failure = Failure { details: done.warnings.clone(), ..Failure::new("the server warned") };
-                return Err(StepError::Failed(failure.applied(Applied::Yes)));
-            }
-            OnWarning::Ignore => done.warnings.clear(),
-            _ => {}
-        }
-        if let Some(Show::Expression(expr)) = &attempts.show {
-            let seen = scope.clone().with_value("this", this(&done.output, &input.to_json(), None, 1));
-            let binder = Binder { scope: &seen, ..*binder };
-            let value = binder
-                .value(expr)
-                .map_err(|error| StepError::Failed(error.into_failure().applied(Applied::Yes)))?;
-            if let Value::Object(output) = &mut done.output {
-                output.insert("shown".to_owned(), value);
-            }
-        }
-        Ok(done)
     }
 
     fn conclude(
@@ -154,6 +123,36 @@ impl Scheduler<'_, '_> {
             }
         }
     }
+}
+
+/// What must hold of a success: no warnings where they are errors; and what is shown of it.
+fn expectations(
+    step: &Step,
+    attempts: &Attempts,
+    scope: &Scope,
+    binder: &Binder<'_>,
+    input: &dyn Input,
+    mut done: Done<Value>,
+) -> Result<Done<Value>, StepError> {
+    match attempts.on_warning {
+        OnWarning::Error if !done.warnings.is_empty() && step.kind() != "assert" => {
+            let failure = Failure { details: done.warnings.clone(), ..Failure::new("the server warned") };
+            return Err(StepError::Failed(failure.applied(Applied::Yes)));
+        }
+        OnWarning::Ignore => done.warnings.clear(),
+        _ => {}
+    }
+    if let Some(Show::Expression(expr)) = &attempts.show {
+        let seen = scope.clone().with_value("this", this(&done.output, &input.to_json(), None, 1));
+        let binder = Binder { scope: &seen, ..*binder };
+        let value = binder
+            .value(expr)
+            .map_err(|error| StepError::Failed(error.into_failure().applied(Applied::Yes)))?;
+        if let Value::Object(output) = &mut done.output {
+            output.insert("shown".to_owned(), value);
+        }
+    }
+    Ok(done)
 }
 
 impl Attempt<'_, '_, '_> {

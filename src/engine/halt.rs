@@ -85,6 +85,6 @@ impl Halt {
             () = failed => self.stop.raise(StoppedBy::Neighbour),
         }
         // A person may still interrupt the hooks that follow.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

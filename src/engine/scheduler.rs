@@ -14,9 +14,9 @@ use super::gate::GateKeeper;
 use super::halt::{Halt, Reason};
 use crate::connect::Connections;
 use crate::event::{EventKind, Place};
-use crate::model::{Failure, Redactor, RunOutcome, SkipReason, StepState};
+use crate::model::{Effect, Failure, Redactor, RunOutcome, SkipReason, StepState};
 use crate::plan::{Frame, Record};
-use crate::runbook::{Include, OnError, Step, StepBody};
+use crate::runbook::{Include, OnError, Rollback, Step, StepBody};
 
 /// Runs the steps of a runbook.
 pub(super) struct Scheduler<'a, 'd> {
@@ -69,10 +69,33 @@ impl Scheduler<'_, '_> {
             return;
         }
         let failed = self.outcome(false) != RunOutcome::Succeeded;
+        if failed {
+            self.tell_what_stays(frame);
+        }
         let on_failure = if failed { frame.runbook.on_failure.as_slice() } else { &[] };
         let quiet = Halt::new(crate::step::StopSignal::default());
         for step in on_failure.iter().chain(&frame.runbook.finally) {
             self.one(Standing::top(frame), step, &quiet).await;
+        }
+    }
+
+    /// Nothing is undone by itself yet, so a failed run names what took effect and could be.
+    fn tell_what_stays(&self, frame: &Frame) {
+        let stays = |step: &&Step| {
+            let took_effect =
+                frame.records.get(step.id.as_str()).is_some_and(|r| r.state == Some(StepState::Succeeded));
+            let harmless =
+                matches!(step.attempts().and_then(|a| a.rollback.as_ref()), Some(Rollback::Nothing(_)));
+            took_effect && step.class.effect > Effect::Read && !harmless && step.attempts().is_some()
+        };
+        let steps: Vec<&str> = frame.runbook.all_steps().filter(stays).map(|step| step.id.as_str()).collect();
+        if !steps.is_empty() {
+            let message = format!(
+                "these steps took effect and were not undone: {}; `runbook show {}` says how each is undone",
+                steps.join(", "),
+                frame.runbook.name
+            );
+            self.dispatcher.tell(EventKind::Remarked { message });
         }
     }
 
@@ -372,7 +395,7 @@ impl Scheduler<'_, '_> {
         self.dispatcher.record(EventKind::StepStarted {
             at: standing.place(step),
             attempt: 1,
-            effect: crate::model::Effect::Read,
+            effect: Effect::Read,
             input: Value::Null,
             before: Value::Null,
         })

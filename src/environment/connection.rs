@@ -16,7 +16,7 @@ pub enum ConnectionEntry {
     /// A PostgreSQL database.
     Postgres(Box<PostgresEntry>),
     /// A machine where programs run.
-    Host(HostEntry),
+    Host(Box<HostEntry>),
     /// A kind that this version cannot use; an error only when a runbook needs it.
     Unsupported(String),
 }
@@ -118,7 +118,7 @@ impl ConnectionEntry {
     pub fn config(&self, name: &str, process: &ProcessEnvironment) -> Result<ConnectionConfig, Failure> {
         match self {
             Self::Postgres(entry) => entry.config(name, process),
-            Self::Host(HostEntry { local: Some(_), .. }) => Ok(ConnectionConfig::LocalHost),
+            Self::Host(host) if host.local.is_some() => Ok(ConnectionConfig::LocalHost),
             Self::Host(_) => Err(unsupported(name, "a host in a pod")),
             Self::Unsupported(kind) => Err(unsupported(name, kind)),
         }

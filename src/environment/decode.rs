@@ -58,7 +58,7 @@ fn connection(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Connectio
         "postgres" => keep(body.decode::<PostgresEntry>(), diagnostics)
             .map(|entry| ConnectionEntry::Postgres(Box::new(entry))),
         "host" if body.shape() == Shape::Map => {
-            keep(body.decode::<HostEntry>(), diagnostics).map(ConnectionEntry::Host)
+            keep(body.decode::<HostEntry>(), diagnostics).map(|host| ConnectionEntry::Host(Box::new(host)))
         }
         "kubernetes" => Some(ConnectionEntry::Unsupported("a cluster".to_owned())),
         other => {

@@ -149,7 +149,7 @@ impl RunState {
             EventKind::RunFinished { outcome, exit_code, outputs, seconds } => {
                 self.outcome = Some(*outcome);
                 self.exit_code = Some(*exit_code);
-                self.outputs = outputs.clone();
+                self.outputs.clone_from(outputs);
                 self.seconds = *seconds;
             }
             _ => {}

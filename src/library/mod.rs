@@ -75,7 +75,7 @@ impl Shelf {
         if name.starts_with(SHIPPED_PREFIX) {
             return shipped(name).ok_or_else(|| LookupError::Unknown(Vec::new()));
         }
-        if name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml") {
+        if name.contains('/') || stem(Path::new(name)).is_some() {
             return read(&self.directory.join(name), name);
         }
         let entry = self.entries().into_iter().find(|entry| entry.name == name);

@@ -84,7 +84,7 @@ pub enum SkipReason {
         #[schemars(with = "String")]
         group: StepId,
         /// Why the group was skipped.
-        reason: Box<SkipReason>,
+        reason: Box<Self>,
     },
 }
 

@@ -60,6 +60,7 @@ impl Frame {
     }
 
     /// The frame of an included runbook.
+    #[must_use]
     pub fn include(&self, include: &Include, params: Map<String, Value>, id: &StepId) -> Self {
         let names = include.runbook.connections.keys();
         let connections = names

@@ -112,7 +112,7 @@ struct Outcome {
     clean: bool,
 }
 
-impl<'a> Planner<'a, '_> {
+impl Planner<'_, '_> {
     /// Plans a list. `clean` tells that everything before it only reads; returns whether it stays so.
     fn list<'f>(&'f mut self, frame: &'f Frame, steps: &'f [Step], clean: bool) -> BoxFuture<'f, bool> {
         Box::pin(async move {
@@ -164,7 +164,7 @@ impl<'a> Planner<'a, '_> {
                 because: edge.reason.as_str(),
             })
             .collect();
-        let last = self
+        let duration = self
             .request
             .durations
             .get(&id)
@@ -184,7 +184,7 @@ impl<'a> Planner<'a, '_> {
             },
             children: None,
             locks: Vec::new(),
-            facts: last.into_iter().collect(),
+            facts: duration.into_iter().collect(),
             blockers: Vec::new(),
             undo: step.attempts().and_then(|attempts| attempts.rollback.as_ref()).map(undo),
             gate: gate.is_some(),
@@ -252,7 +252,7 @@ impl<'a> Planner<'a, '_> {
             return Outcome { record: Record::unknown(), clean };
         };
         let binder = frame.binder(&scope, self.request.redactor);
-        let waits = self.unknown_reads(frame, step);
+        let waits = unknown_reads(frame, step);
         let mut params = Map::new();
         for (name, parameter) in &include.runbook.params {
             let given = include.params.get(name).map(|value| binder.json(value));
@@ -266,7 +266,7 @@ impl<'a> Planner<'a, '_> {
             match value {
                 Ok(value) => drop(params.insert(name.clone(), value)),
                 Err(unsuitable) => {
-                    planned.blockers.push(format!("parameter `{name}`: {}", unsuitable.message))
+                    planned.blockers.push(format!("parameter `{name}`: {}", unsuitable.message));
                 }
             }
         }
@@ -293,7 +293,7 @@ impl<'a> Planner<'a, '_> {
         if body.kind() == "exec" {
             planned.knowledge = Knowledge::CannotTell { because: "no plan runs a program".to_owned() };
         }
-        let waits = self.unknown_reads(frame, step);
+        let waits = unknown_reads(frame, step);
         if !waits.is_empty() {
             planned.knowledge = Knowledge::After { steps: waits };
             return Record::unknown();
@@ -312,7 +312,7 @@ impl<'a> Planner<'a, '_> {
                 return Record::unknown();
             }
         };
-        self.describe(planned, input.as_ref(), &step.class);
+        describe(planned, input.as_ref(), &step.class);
         self.look(step, planned, input.as_ref(), may_read).await
     }
 
@@ -340,7 +340,7 @@ impl<'a> Planner<'a, '_> {
             let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
             match body.bind(&binder) {
                 Ok(input) => {
-                    self.describe(planned, input.as_ref(), &step.class);
+                    describe(planned, input.as_ref(), &step.class);
                     children.push(PlannedChild { key, lines: input.lines() });
                 }
                 Err(error) => planned.blockers.push(format!("{key}: {}", error.message)),
@@ -355,23 +355,6 @@ impl<'a> Planner<'a, '_> {
             planned.blockers.push(message.to_owned());
         }
         planned.knowledge = Knowledge::CannotTell { because: message.to_owned() };
-    }
-
-    fn describe(&self, planned: &mut PlannedStep, input: &dyn Input, class: &Class) {
-        planned.lines = input.lines();
-        for lock in input.locks() {
-            if !planned.locks.contains(&lock) {
-                planned.locks.push(lock);
-            }
-        }
-        let bound = input.classify();
-        if bound.effect > class.effect && class.certainty == Certainty::Known {
-            planned.blockers.push(format!(
-                "bound, the step is known to {}, and it was planned to {}",
-                bound.effect.as_str(),
-                class.effect.as_str()
-            ));
-        }
     }
 
     /// Looks at the target; runs the step when it is a read whose answer somebody below uses.
@@ -474,22 +457,40 @@ impl<'a> Planner<'a, '_> {
         };
         input.run(&cx).await
     }
+}
 
-    /// The steps whose output a step reads and that a plan does not know.
-    fn unknown_reads(&self, frame: &Frame, step: &Step) -> Vec<StepId> {
-        let mut unknown = Vec::new();
-        for placed in &step.reads {
-            for read in frame.step_reads(&placed.read) {
-                let group = step.id.as_str().rsplit_once('.').map(|(group, _)| group);
-                let Some(id) = read_step(frame, &read.path, group) else { continue };
-                let id = frame.full_id(&StepId::new(id));
-                if !unknown.contains(&id) {
-                    unknown.push(id);
-                }
+/// What will be sent, and what it locks.
+fn describe(planned: &mut PlannedStep, input: &dyn Input, class: &Class) {
+    planned.lines = input.lines();
+    for lock in input.locks() {
+        if !planned.locks.contains(&lock) {
+            planned.locks.push(lock);
+        }
+    }
+    let bound = input.classify();
+    if bound.effect > class.effect && class.certainty == Certainty::Known {
+        planned.blockers.push(format!(
+            "bound, the step is known to {}, and it was planned to {}",
+            bound.effect.as_str(),
+            class.effect.as_str()
+        ));
+    }
+}
+
+/// The steps whose output a step reads and that a plan does not know.
+fn unknown_reads(frame: &Frame, step: &Step) -> Vec<StepId> {
+    let mut unknown = Vec::new();
+    for placed in &step.reads {
+        for read in frame.step_reads(&placed.read) {
+            let group = step.id.as_str().rsplit_once('.').map(|(group, _)| group);
+            let Some(id) = read_step(frame, &read.path, group) else { continue };
+            let id = frame.full_id(&StepId::new(id));
+            if !unknown.contains(&id) {
+                unknown.push(id);
             }
         }
-        unknown
     }
+    unknown
 }
 
 /// The id of the step that a path reads, when what it produced is not known.

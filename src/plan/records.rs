@@ -55,6 +55,7 @@ impl Records {
     }
 
     /// A copy that later notes do not reach: each child of a looped group has its own.
+    #[must_use]
     pub fn fork(&self) -> Self {
         let steps = self.steps.read().map(|steps| steps.clone()).unwrap_or_default();
         Self { steps: Arc::new(RwLock::new(steps)) }

@@ -168,10 +168,7 @@ mod tests {
         check(json!({ "answer": ["a", "b"], "by": "bob" }), "a, b, by bob");
         check(json!({ "exit_code": 0, "stdout": "\nok\nmore\n", "stderr": "" }), "ok");
         check(json!({ "exit_code": 3, "stdout": "ok" }), "exit code 3");
-        check(
-            json!({ "exit_code": 0, "file": { "path": "wms.dump", "bytes": 2048 } }),
-            "wms.dump, 2048 bytes",
-        );
+        check(json!({ "exit_code": 0, "file": { "path": "wms.dump", "bytes": 2048 } }), "wms.dump, 2 kB");
         check(json!({ "each": [], "count": { "succeeded": 0, "failed": 0, "skipped": 0 } }), "nothing to do");
         let counts = json!({ "succeeded": 3, "failed": 1, "skipped": 0 });
         check(json!({ "each": [{}], "count": counts }), "3 succeeded, 1 failed");

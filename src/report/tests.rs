@@ -152,7 +152,7 @@ fn a_tired_person_can_read_it() {
           target       db (postgres): wms_db at 10.0.0.5:5432 as dba
           with         limit = 3
 
-        ✓ succeeded      0.1s  space: only 12 GB are free
+        ✓ succeeded      0.1s  space: does not hold
         ✓ succeeded      0.4s  bloat: 2 rows
 
             index          mb

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::error::BindError;
-use super::templated::{Expr, Seconds, SqlText, Templated, Text};
+use super::templated::{Expr, LONGEST, Seconds, SqlText, Templated, Text};
 use crate::model::{Redactor, parse_duration};
 use crate::sql::Statement;
 use crate::template::{Read, Scope};
@@ -112,6 +112,7 @@ impl Binder<'_> {
     /// Renders a duration, in seconds.
     pub fn seconds(&self, seconds: &Seconds) -> Result<f64, BindError> {
         let text = match seconds {
+            // The file's own durations were checked when it was loaded.
             Seconds::Fixed(seconds) => return Ok(*seconds),
             Seconds::Template(text) => text,
         };
@@ -121,6 +122,11 @@ impl Binder<'_> {
             Value::String(text) => parse_duration(text),
             other => Err(format!("`{other}` is not a duration")),
         };
+        let parsed = parsed.and_then(|seconds| {
+            let fits = (0.0..=LONGEST).contains(&seconds);
+            fits.then_some(seconds)
+                .ok_or_else(|| format!("{seconds} s is not between nothing and a hundred years"))
+        });
         parsed.map_err(|message| BindError {
             message,
             source: text.source().to_owned(),

@@ -136,6 +136,8 @@ pub struct ConfirmInput {
     timeout: Option<f64>,
     #[serde(skip)]
     unattended: Option<Value>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    second_person: bool,
 }
 
 /// The answer.
@@ -285,6 +287,7 @@ impl StepKind for Confirm {
             on_no: spec.on_no,
             timeout: binder.maybe_seconds(spec.timeout.as_ref())?,
             unattended: spec.unattended.clone(),
+            second_person: spec.second_person,
         })
     }
 
@@ -309,6 +312,9 @@ impl StepKind for Confirm {
     }
 
     async fn run(input: &ConfirmInput, cx: &RunContext<'_>) -> Result<Done<ConfirmOutput>, StepError> {
+        if input.second_person {
+            return Err(needs_somebody_else());
+        }
         let question = Question {
             id: cx.place.to_string(),
             message: input.message.clone(),
@@ -327,4 +333,12 @@ impl StepKind for Confirm {
         }
         Ok(Done::with(ConfirmOutput { answer: given.value, by: given.by, at: given.at }))
     }
+}
+
+/// Whoever runs the runbook cannot answer for somebody else, so the gate stays shut.
+fn needs_somebody_else() -> StepError {
+    let failure = Failure::new("the answer of a second person is needed, and this version cannot take it")
+        .help("Run it with somebody beside you, and exclude the gate with `--skip` and `--reason`.")
+        .stopped_by(StoppedBy::Declined);
+    StepError::Cancelled(failure)
 }

@@ -348,6 +348,9 @@ impl JsonSchema for Templated {
     }
 }
 
+/// The longest duration, in seconds: whoever means forever leaves it out.
+pub const LONGEST: f64 = 100.0 * 366.0 * 86_400.0;
+
 /// A length of time: `90s`, `5m`, `1h 30m`, a number of seconds, or a template of one.
 #[derive(Debug, Clone)]
 pub enum Seconds {
@@ -386,7 +389,8 @@ impl de::Visitor<'_> for QuantityVisitor {
         if text.contains("{{") {
             return Ok(Quantity::Template(Text::parse(text)));
         }
-        (self.parse)(text).map(Quantity::Number).map_err(E::custom)
+        let seconds = (self.parse)(text).map_err(E::custom)?;
+        self.visit_f64(seconds)
     }
     #[expect(clippy::cast_precision_loss, reason = "no length of time has 2^53 seconds")]
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Quantity, E> {
@@ -397,10 +401,10 @@ impl de::Visitor<'_> for QuantityVisitor {
         self.visit_f64(value as f64)
     }
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Quantity, E> {
-        if value.is_finite() && value >= 0.0 {
+        if (0.0..=LONGEST).contains(&value) {
             return Ok(Quantity::Number(value));
         }
-        Err(E::custom("must not be negative"))
+        Err(E::custom("must be between nothing and a hundred years"))
     }
 }
 

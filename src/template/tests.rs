@@ -136,7 +136,7 @@ fn expressions_fail_where_they_are_wrong() {
     check("1 < 2 < 'x'", Type, "1 < 2 < 'x'");
     check("params.list | select('gt', 'a') | list", Type, "select('gt', 'a')");
     check("é == 1", Syntax, "é");
-    check("1 == 'open", Syntax, "'");
+    check("1 == 'open", Syntax, "'open");
     check("'é' ~ params.nmae", Undefined, "params.nmae");
     check("steps.typo.rows", Undefined, "steps.typo");
     check("steps.good.rwos", Undefined, "steps.good.rwos");

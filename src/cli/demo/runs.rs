@@ -105,7 +105,7 @@ impl<'a> Runs<'a> {
     }
 
     fn prepare(&self, name: &str, role: &str) -> Result<Prepared, CliError> {
-        let (runbook, sources) = load(&format!("{SHIPPED_PREFIX}{name}.yaml"), self.context)?;
+        let (runbook, _) = load(&format!("{SHIPPED_PREFIX}{name}.yaml"), self.context)?;
         let set = thresholds(name);
         let values = ValueSources { set: &set, ..ValueSources::default() };
         let params = resolve(&runbook.params, &values, &self.context.redactor)
@@ -119,7 +119,6 @@ impl<'a> Runs<'a> {
         let connections = Connections::new(names.keys().map(config).collect(), self.context.process.clone());
         Ok(Prepared {
             runbook,
-            sources,
             params,
             environment: None,
             protected: false,

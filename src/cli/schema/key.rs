@@ -61,8 +61,15 @@ impl<'a> Keys<'a> {
         let Some(depth) = depth.checked_sub(1) else { return };
         if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
             for (name, property) in properties {
-                members.entry(name.clone()).or_insert(property);
+                let known = members.entry(name.clone()).or_insert(property);
+                // A step names its kinds first, and says what each takes only under its own condition.
+                if is_stub(known) {
+                    *known = property;
+                }
             }
+        }
+        if let Some(then) = schema.get("then") {
+            self.gather(then, depth, members);
         }
         if let Some(target) = self.target(schema) {
             self.gather(target, depth, members);
@@ -188,6 +195,11 @@ impl<'a> Keys<'a> {
         }
         forms(schema).for_each(|form| self.gather_words(form, depth, words));
     }
+}
+
+/// Whether a schema says nothing of what it takes.
+fn is_stub(schema: &Value) -> bool {
+    schema.as_object().is_none_or(|keys| keys.keys().all(|key| key == "description"))
 }
 
 /// The forms that a value may take.

@@ -221,7 +221,8 @@ impl<'a> Attempt<'a> {
         };
         // COMMIT is let through: cancelling it would only make its outcome harder to know.
         if phase != Phase::Committing {
-            let _ = canceller.cancel().await;
+            // A cancel that does not arrive shows itself by the statement going on.
+            canceller.cancel().await.ok();
         }
         match tokio::time::timeout(CANCEL_PATIENCE, &mut working).await {
             Ok(Ok(value)) => Ok(value),

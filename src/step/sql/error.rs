@@ -28,9 +28,8 @@ pub(super) fn step_error(
     stopped: Option<StoppedBy>,
 ) -> StepError {
     let applied = match phase {
-        Phase::Undone => Applied::No,
+        Phase::Undone | Phase::Standing { done: 0, read: true } => Applied::No,
         Phase::Committing => Applied::Unknown,
-        Phase::Standing { done: 0, read: true } => Applied::No,
         Phase::Standing { done: 0, .. } if !error.is_connection_lost() && !leaves_remains(statement) => {
             Applied::No
         }

@@ -7,8 +7,8 @@ mod preview;
 mod spec;
 mod watch;
 
-pub use output::SqlOutput;
-pub use spec::SqlSpec;
+pub(super) use output::SqlOutput;
+pub(super) use spec::SqlSpec;
 
 use std::collections::BTreeMap;
 

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::Page;
-use crate::model::StepState;
-use crate::model::{Effect, Failure};
+use crate::model::{Effect, Failure, StepState};
 use crate::plan::{Knowledge, Plan};
 use crate::report::in_line;
 use crate::ui::count;

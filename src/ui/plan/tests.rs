@@ -68,7 +68,35 @@ fn what_stands_in_the_way_is_said_first_and_at_its_step() {
     ]);
     plan.problems
         .push(Failure::new("`dba` is not a member of `pg_monitor`").help("GRANT pg_monitor TO dba;"));
-    insta::assert_snapshot!(plan_page(&plan, &Style::plain(), false), @"");
+    insta::assert_snapshot!(plan_page(&plan, &Style::plain(), false), @r#"
+    A sample
+    sample · environment production
+
+      db: orders on db1, PostgreSQL 16.4
+
+    1 step: 1 cannot be undone.
+    Known: 1 will do exactly what is shown, 1 skipped.
+    ✗ `dba` is not a member of `pg_monitor`
+        GRANT pg_monitor TO dba;
+    ✗ Something stands in the way of `drop`; see below.
+
+     1 ✖ drop  sql · destroy
+         Title of drop
+         will do exactly this:
+           SELECT 'drop'
+         destroy: DROP TABLE removes the table
+         lock: AccessExclusiveLock on old: blocks everything
+         took 3m 10s last time
+         cannot be undone: dropped rows do not come back
+         ✗ blocked: the table `old` does not exist
+
+     2 ○ b  sql · read
+         Title of b
+         starts at once, beside the steps above
+         – skipped: excluded
+
+    When that is put right: runbook plan sample --env production
+    "#);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::sandbox;
 use crate::support::sandbox::Sandbox;
 
-const BAD: &str = "version: 1\nname: bad\nsteps:\n  - id: a\n    sqll: SELECT 1\n  - id: b\n    needs: [c]\n    sql: SELECT 1\nconnections: { db: postgres }\n";
+const BAD: &str = "version: 1\nname: bad\nsteps:\n  - id: first\n    sqll: SELECT 1\n  - id: second\n    needs: [frist]\n    sql: SELECT 1\nconnections: { db: postgres }\n";
 const WARNED: &str = "version: 1\nname: warned\nconnections: { db: postgres }\nsteps:\n  - id: a\n    sql: UPDATE t SET a = 1\n";
 
 #[test]
@@ -32,24 +32,24 @@ fn every_problem_of_every_file_is_reported_at_once() {
 
       ✗ error: there is no kind of step `sqll`
        ╭─[runbooks/bad.yaml:5:5]
-     4 │   - id: a
+     4 │   - id: first
      5 │     sqll: SELECT 1
        ·     ────
-     6 │   - id: b
+     6 │   - id: second
        ╰────
       help: Did you mean `sql`?
 
     runbook::graph::unknown_step
 
-      ✗ error: there is no step `c` here
+      ✗ error: there is no step `frist` here
        ╭─[runbooks/bad.yaml:7:13]
-     6 │   - id: b
-     7 │     needs: [c]
-       ·             ┬
-       ·             ╰── no such step
+     6 │   - id: second
+     7 │     needs: [frist]
+       ·             ──┬──
+       ·               ╰── no such step
      8 │     sql: SELECT 1
        ╰────
-      help: Did you mean `b`?
+      help: Did you mean `first`?
 
     2 errors
 

@@ -20,9 +20,11 @@ fn help_names_the_commands() {
       check        Find every mistake in runbooks, without running them
       explain      Explain a diagnostic code
       plan         Show what a run would do, without doing anything
+      run          Run a runbook
       runs         List the runs that were recorded, newest first
       report       Show what a run did
       schema       Print the JSON Schema of a runbook, or explain one key
+      demo         Try the shipped runbooks on a throwaway PostgreSQL
       completions  Print a script that completes the command line
       man          Print the manual as roff
 
@@ -106,7 +108,17 @@ fn a_runbook_with_mistakes_says_where_they_are() {
        ╰────
       help: Did you mean `title`?
 
-    1 error
+    runbook::structure::no_steps
+
+      ✗ error: this list of steps is empty
+       ╭─[./bad.yaml:4:8]
+     3 │ titel: Bad
+     4 │ steps: []
+       ·        ──
+       ╰────
+      help: Add at least one step.
+
+    2 errors
 
     error: ./bad.yaml cannot be used
     --- exit 2

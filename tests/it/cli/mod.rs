@@ -11,7 +11,7 @@ mod show;
 use crate::support::sandbox::Sandbox;
 
 /// A runbook with a bit of everything.
-const SAMPLE: &str = r#"version: 1
+const SAMPLE: &str = "version: 1
 name: sample
 title: A sample
 description: Looks at a table and changes it when asked to.
@@ -37,7 +37,7 @@ steps:
   - id: fits
     needs: [look]
     assert: { that: steps.look.value < 1000, message: too many rows }
-"#;
+";
 
 /// A sandbox with the sample in `runbooks`.
 fn sandbox() -> Sandbox {

@@ -32,7 +32,8 @@ fn a_plan_is_a_page_to_read() {
          Delete what is old
          when steps.look.value > params.limit (decided later)
          known after `look`
-           DELETE FROM {{ params.schema_name | ident }}.orders WHERE ordered_at < n…
+           DELETE FROM {{ params.schema_name | ident }}.orders WHERE ordered_at <
+             now() - interval '1 year'
          cannot be undone: Deleted rows do not come back.
 
      4 ○ fits  assert · read
@@ -122,7 +123,8 @@ fn a_server_that_is_not_there_blocks_the_plan() {
          Delete what is old
          when steps.look.value > params.limit (decided later)
          known after `look`
-           DELETE FROM {{ params.schema_name | ident }}.orders WHERE ordered_at < n…
+           DELETE FROM {{ params.schema_name | ident }}.orders WHERE ordered_at <
+             now() - interval '1 year'
          cannot be undone: Deleted rows do not come back.
 
      4 ○ fits  assert · read

@@ -4,4 +4,4 @@ mod load;
 pub(crate) mod postgres;
 pub(crate) mod sandbox;
 
-pub(crate) use load::{Folder, Loaded, files, load_text, package, stem};
+pub(crate) use load::{Loaded, files, load_text, package, stem};

@@ -55,9 +55,36 @@ impl Server {
     }
 }
 
-/// Finds a server program: `PATH`, what `pg_config` says, then where distributions install.
-#[allow(clippy::disallowed_methods, reason = "tests find the server's programs as a shell would")]
+/// Finds a server program; on a Debian machine without it, root installs it, so that `cargo test` needs nothing else.
 pub(crate) fn binary(name: &str) -> PathBuf {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    let found = search(name).or_else(|| {
+        INSTALLED.get_or_init(install);
+        search(name)
+    });
+    found.unwrap_or_else(|| {
+        panic!(
+            "`{name}` not found: install the PostgreSQL server and its client (packages `postgresql` and \
+             `postgresql-client`, or `postgresql-server`)"
+        )
+    })
+}
+
+fn install() {
+    let apt = Path::new("/usr/bin/apt-get");
+    if !rustix::process::geteuid().is_root() || !apt.exists() {
+        return;
+    }
+    for arguments in [&["update"][..], &["install", "-y", "postgresql", "postgresql-client"]] {
+        let mut command = Command::new(apt);
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
+        assert!(command.status().is_ok_and(|status| status.success()), "apt-get {arguments:?} failed");
+    }
+}
+
+/// Looks in `PATH`, where `pg_config` says, then where distributions install.
+#[allow(clippy::disallowed_methods, reason = "tests find the server's programs as a shell would")]
+fn search(name: &str) -> Option<PathBuf> {
     let path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
     let configured = Command::new("pg_config").arg("--bindir").output().ok();
     let configured = configured.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
@@ -71,12 +98,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
         found.sort();
         directories.extend(found.into_iter().rev());
     }
-    let found = directories.into_iter().map(|directory| directory.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| {
-        panic!(
-            "`{name}` not found: install the PostgreSQL server (package `postgresql` or `postgresql-server`)"
-        )
-    })
+    directories.into_iter().map(|directory| directory.join(name)).find(|path| path.is_file())
 }
 
 /// A command that runs as an unprivileged user: the server refuses to run as root.

@@ -98,9 +98,14 @@ impl Sandbox {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.stdout)?;
+        // Blanks at the end of a line are seen by nobody, and editors take them away.
+        let lines = |f: &mut fmt::Formatter<'_>, text: &str| {
+            text.lines().try_for_each(|line| writeln!(f, "{}", line.trim_end()))
+        };
+        lines(f, &self.stdout)?;
         if !self.stderr.is_empty() {
-            write!(f, "--- stderr\n{}", self.stderr)?;
+            writeln!(f, "--- stderr")?;
+            lines(f, &self.stderr)?;
         }
         write!(f, "--- exit {}", self.exit.map_or_else(|| "by a signal".to_owned(), |code| code.to_string()))
     }
