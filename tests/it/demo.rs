@@ -65,7 +65,8 @@ fn it_finds_every_planted_problem() {
 
 #[test]
 fn an_interrupt_leaves_nothing_behind() {
-    for moment in ["starting PostgreSQL", "filling a small warehouse", "starting a batch", "run table-sizes"]
+    for moment in
+        ["starting PostgreSQL", "filling a small warehouse", "starting a batch", "run weekly-vacuum"]
     {
         let (said, exit) = Demo::start().end(Some(moment));
         assert_eq!(exit, Some(130), "at `{moment}`:\n{said}");
