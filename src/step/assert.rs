@@ -21,7 +21,7 @@ pub struct Assert;
 pub struct AssertSpec {
     /// What must be true: an expression, or a list of them.
     that: Expectations,
-    /// What to say, whether it holds or not; by default the expression and the values in it.
+    /// What to say when it does not hold; by default the expression and the values in it.
     message: Option<Text>,
     /// What a breach means: `error` fails the step, `warn` only warns, `end` finishes the run here, succeeded.
     #[serde(default)]
@@ -118,10 +118,7 @@ impl StepKind for Assert {
     }
 
     fn summary(spec: &AssertSpec) -> String {
-        match &spec.message {
-            Some(message) if message.template.is_constant() => message.source().to_owned(),
-            _ => spec.that.iter().map(Expr::source).collect::<Vec<_>>().join(" and "),
-        }
+        spec.that.iter().map(Expr::source).collect::<Vec<_>>().join(" and ")
     }
 
     fn fields(_: &AssertSpec) -> &'static [&'static str] {
@@ -134,11 +131,11 @@ impl StepKind for Assert {
             let values = if holds { Vec::new() } else { expr.expression.operands(binder.scope) };
             Ok(Checked { that: expr.source().to_owned(), holds, values })
         };
-        Ok(AssertInput {
-            checks: spec.that.iter().map(check).collect::<Result<_, BindError>>()?,
-            message: binder.maybe_text(spec.message.as_ref())?,
-            level: spec.level,
-        })
+        let checks: Vec<Checked> = spec.that.iter().map(check).collect::<Result<_, BindError>>()?;
+        // The message is written for a breach, and may speak of what is only there then.
+        let broken = checks.iter().any(|check| !check.holds);
+        let message = binder.maybe_text(spec.message.as_ref().filter(|_| broken))?;
+        Ok(AssertInput { checks, message, level: spec.level })
     }
 
     fn classify_bound(_: &AssertInput) -> Class {

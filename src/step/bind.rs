@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::error::BindError;
 use super::templated::{Expr, LONGEST, Seconds, SqlText, Templated, Text};
 use crate::model::{Redactor, parse_duration};
-use crate::sql::Statement;
+use crate::sql::{Piece, Statement};
 use crate::template::{Read, Scope};
 
 /// Which variables are secret; decided when the runbook is loaded, since reads are known from the text alone.
@@ -143,11 +143,7 @@ impl Binder<'_> {
     pub fn sql(&self, text: &SqlText) -> Result<Vec<Statement>, BindError> {
         let fragments =
             text.template.fragments(self.scope).map_err(|error| BindError::template(text.source(), error))?;
-        if self.secrets.any(text.template.reads()) {
-            for fragment in &fragments {
-                self.redactor.learn(fragment.trim_matches('\''));
-            }
-        }
+        self.learn_fragments(text, &fragments);
         text.script.bind(&fragments).map_err(|error| BindError {
             message: error.message,
             source: text.source().to_owned(),
@@ -163,6 +159,20 @@ impl Binder<'_> {
             source: name.to_owned(),
             help: Some("Declare it under `connections:`.".to_owned()),
         })
+    }
+
+    /// Only what stands in a hole that reads a secret is one; the other holes of the text stay readable.
+    fn learn_fragments(&self, text: &SqlText, fragments: &[String]) {
+        let holes = text.template.pieces().into_iter().filter_map(|piece| match piece {
+            Piece::Hole { range, .. } => Some(range),
+            Piece::Text { .. } => None,
+        });
+        for (hole, fragment) in holes.zip(fragments) {
+            let mut inside = text.template.reads().iter().filter(|read| hole.contains(&read.range.start));
+            if inside.any(|read| self.secrets.covers(read)) {
+                self.redactor.learn(fragment.trim_matches('\''));
+            }
+        }
     }
 
     fn learn(&self, reads: &[Read], rendered: &str) {

@@ -6,7 +6,8 @@ use super::SqlInput;
 use super::error::server_failure;
 use crate::connect::postgres::{QueryError, ResultLimits, StatementResult};
 use crate::connect::{LentSession, Purpose, SessionKey};
-use crate::model::Failure;
+use crate::model::{Effect, Failure};
+use crate::sql::Statement;
 use crate::step::context::ReadContext;
 use crate::step::kind::Preview;
 
@@ -25,7 +26,7 @@ pub(super) async fn preview(input: &SqlInput, cx: &ReadContext<'_>) -> Result<Pr
         ..SessionKey::of(&input.connection, Purpose::Planning)
     };
     let mut lent = cx.connections.lend(&key, None, "runbook:plan").await?;
-    for statement in input.statements.iter().filter(|statement| statement.prepared) {
+    for statement in explainable(&input.statements) {
         match explain(&mut lent, input, &statement.text).await {
             Ok(result) => preview.estimate(&result),
             Err(error) => match error.server() {
@@ -36,6 +37,12 @@ pub(super) async fn preview(input: &SqlInput, cx: &ReadContext<'_>) -> Result<Pr
     }
     cx.connections.give_back(lent);
     Ok(preview)
+}
+
+/// A statement that stands behind one that changes something may need what that one makes, so it cannot be judged yet.
+fn explainable(statements: &[Statement]) -> impl Iterator<Item = &Statement> {
+    let reads = statements.iter().take_while(|statement| statement.class.effect == Effect::Read).count();
+    statements.iter().take(reads + 1).filter(|statement| statement.prepared)
 }
 
 async fn explain(

@@ -150,22 +150,18 @@ impl SqlSpec {
         self.query.as_ref().map_or_else(Class::default, |query| query.script.class())
     }
 
-    /// The verbs of the statements.
+    /// The statement as written, or the verbs of several.
     pub fn summary(&self) -> String {
         const LONGEST: usize = 60;
-        match self.statements() {
-            [only] => {
-                let line = only.text.split_whitespace().collect::<Vec<_>>().join(" ");
-                match line.char_indices().nth(LONGEST) {
-                    None => line,
-                    Some((end, _)) => format!("{}…", line[..end].trim_end()),
-                }
-            }
-            several => {
-                let verbs: Vec<&str> = several.iter().map(|statement| statement.verb.as_str()).collect();
-                verbs.join("; ")
-            }
+        if let ([_], Some(query)) = (self.statements(), &self.query) {
+            let line = query.source().split_whitespace().collect::<Vec<_>>().join(" ");
+            return match line.char_indices().nth(LONGEST) {
+                None => line,
+                Some((end, _)) => format!("{}…", line[..end].trim_end()),
+            };
         }
+        let verbs: Vec<&str> = self.statements().iter().map(|statement| statement.verb.as_str()).collect();
+        verbs.join("; ")
     }
 
     /// Reads `file`, and finds what the types alone cannot rule out.
