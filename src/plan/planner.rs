@@ -272,10 +272,13 @@ impl<'a> Planner<'a, '_> {
         }
         if !waits.is_empty() {
             planned.knowledge = Knowledge::After { steps: waits };
+        } else if step.for_each.is_some() {
+            let because = "its steps run once for each item".to_owned();
+            planned.knowledge = Knowledge::CannotTell { because };
         }
         self.steps.push(planned);
         self.depth += 1;
-        let inside = frame.include(include, params, &step.id);
+        let inside = frame.include(include, params, &step.id, None);
         let stays = self.list(&inside, &include.runbook.steps, clean).await;
         self.depth -= 1;
         Outcome { record: Record::unknown(), clean: stays }

@@ -2,12 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod assert;
 mod codes;
+mod confirm;
 mod connect;
 mod copy;
+mod exec;
+mod faults;
 mod fuzz;
+mod include;
+mod retry;
+mod run;
 mod runbooks;
 mod schemas;
+mod sql;
 mod support;
 
 #[test]

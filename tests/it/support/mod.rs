@@ -1,6 +1,8 @@
 //! What several tests need: loading text as the command line would, and real servers, started once a process.
 
+pub(crate) mod live;
 mod load;
 pub(crate) mod postgres;
+pub(crate) mod sandbox;
 
 pub(crate) use load::{Folder, Loaded, files, load_text, package, stem};
