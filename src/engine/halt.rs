@@ -82,7 +82,8 @@ impl Halt {
 
     /// Passes on what concerns the whole run, when the steps inside are done.
     pub(super) fn pass_on(&self, outer: &Self) {
-        if let Some(reason @ (Reason::Ended(..) | Reason::Interrupted | Reason::Journal)) = self.own_reason() {
+        if let Some(reason @ (Reason::Ended(..) | Reason::Interrupted | Reason::Journal)) = self.own_reason()
+        {
             outer.raise(reason);
         }
     }

@@ -77,7 +77,8 @@ impl Scheduler<'_, '_> {
         let failed = self.outcome(false) != RunOutcome::Succeeded;
         let on_failure = if failed { frame.runbook.on_failure.as_slice() } else { &[] };
         let included = std::mem::take(&mut *self.joined.lock().unwrap_or_else(PoisonError::into_inner));
-        let joined = included.iter().flat_map(|inner| inner.runbook.finally.iter().map(move |step| (inner, step)));
+        let joined =
+            included.iter().flat_map(|inner| inner.runbook.finally.iter().map(move |step| (inner, step)));
         let first = on_failure.iter().map(|step| (frame, step));
         let last = frame.runbook.finally.iter().map(|step| (frame, step));
         for (frame, step) in first.chain(joined).chain(last) {
@@ -291,9 +292,7 @@ impl Scheduler<'_, '_> {
             Some(Reason::Uncertain(id)) => {
                 (StepState::Uncertain, Some(Failure::new(format!("`{id}` is uncertain"))))
             }
-            Some(Reason::Declined(id)) => {
-                (StepState::Cancelled, Some(declined(&id)))
-            }
+            Some(Reason::Declined(id)) => (StepState::Cancelled, Some(declined(&id))),
             Some(Reason::Failed(id)) => (StepState::Failed, Some(Failure::new(format!("`{id}` failed")))),
             Some(reason) => (StepState::Cancelled, Some(cancelled(&reason))),
         }

@@ -368,7 +368,7 @@ impl<'a> Planner<'a, '_> {
             }
         }
         let bound = input.classify();
-        if bound.effect > class.effect && class.certainty == Certainty::Known {
+        if bound.exceeds(class) {
             planned.blockers.push(format!(
                 "bound, the step is known to {}, and it was planned to {}",
                 bound.effect.as_str(),

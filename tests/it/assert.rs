@@ -37,7 +37,10 @@ finally:
 "#,
         )
         .exits(0);
-    assert_eq!(ran.states(&["warns", "ends", "after", "group", "last"]), "succeeded succeeded skipped skipped succeeded");
+    assert_eq!(
+        ran.states(&["warns", "ends", "after", "group", "last"]),
+        "succeeded succeeded skipped skipped succeeded"
+    );
     assert_eq!(ran.end("warns")["warnings"][0], "odd");
     assert_eq!(ran.end("after")["reason"]["message"], "nothing to do");
 }

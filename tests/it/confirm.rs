@@ -107,7 +107,7 @@ fn choices_come_from_what_was_found() {
 steps:
   - { id: found, sql: "SELECT * FROM (VALUES (1, 'one'), (2, 'two')) v (id, name)" }
   - { id: which, confirm: { message: Which?, choices: { from: steps.found.rows, value: id, label: name, many: true } } }
-  - { id: knows, assert: "steps.which.answer == [2]" }
+  - { id: knows, assert: "steps.which.answer[0] == 2" }
 "#;
     Live::new().run_with(body, &["--answer", "which=two"]).exits(0);
     Live::new().run_with(body, &["--answer", "which=three"]).exits(5);
@@ -128,7 +128,10 @@ finally:
   - { id: last, sql: SELECT 1 }
 "#;
     let ran = Live::new().run_with(body, &["--answer", "group.ask=no"]).exits(5);
-    assert_eq!(ran.states(&["group", "group.inner", "after", "last"]), "cancelled cancelled cancelled succeeded");
+    assert_eq!(
+        ran.states(&["group", "group.inner", "after", "last"]),
+        "cancelled cancelled cancelled succeeded"
+    );
 }
 
 #[test]

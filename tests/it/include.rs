@@ -39,21 +39,23 @@ finally:
         )
         .exits(0);
     assert_eq!(*ran.output("one"), json!({ "outputs": { "twice": 6, "word": "plain" } }));
-    assert_eq!(ran.states(&["one", "one.say", "one.check", "after"]), "succeeded succeeded succeeded succeeded");
+    assert_eq!(
+        ran.states(&["one", "one.say", "one.check", "after"]),
+        "succeeded succeeded succeeded succeeded"
+    );
     assert!(ran.position("step_finished", "after") < ran.position("step_started", "one.bye"));
     assert!(ran.position("step_finished", "one.bye") < ran.position("step_started", "mine"));
 }
 
 #[test]
 fn the_inside_cannot_be_seen_from_outside() {
-    let ran = live()
-        .run(
-            r#"
+    let ran = live().run(
+        r#"
 steps:
   - { id: one, runbook: { name: inner, params: { n: 3 }, connections: { store: db } } }
   - { id: after, assert: steps.one.say.value == 3 }
 "#,
-        );
+    );
     assert_ne!(ran.exit, Some(0), "{}", ran.stdout);
 }
 
@@ -100,7 +102,10 @@ steps:
         )
         .exits(0);
     assert_eq!(ran.states(&["one", "after"]), "skipped succeeded");
-    assert_eq!(ran.events("step_started", "one.say").count() + ran.events("step_started", "one.bye").count(), 0);
+    assert_eq!(
+        ran.events("step_started", "one.say").count() + ran.events("step_started", "one.bye").count(),
+        0
+    );
 }
 
 #[test]

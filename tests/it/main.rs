@@ -11,10 +11,13 @@ mod exec;
 mod faults;
 mod fuzz;
 mod include;
+mod journal;
+mod plan;
 mod retry;
 mod run;
 mod runbooks;
 mod schemas;
+mod secrets;
 mod sql;
 mod support;
 

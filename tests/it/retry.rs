@@ -26,7 +26,8 @@ steps:
         ran.events("attempt_failed", "third").map(|event| event["retry_in"].as_f64().unwrap()).collect();
     assert!(pauses[1] > pauses[0], "{pauses:?}");
     assert!(began.elapsed().as_secs_f64() > pauses.iter().sum());
-    let attempts: Vec<_> = ran.events("step_started", "third").map(|event| event["attempt"].clone()).collect();
+    let attempts: Vec<_> =
+        ran.events("step_started", "third").map(|event| event["attempt"].clone()).collect();
     assert_eq!(attempts, [1, 2, 3]);
 }
 
@@ -181,7 +182,7 @@ steps:
   - id: slow
     rollback: { none: a trial }
     abort_when: { every: 100ms, sql: SELECT count(*) AS n FROM t, that: this.value > 0 }
-    sql: CREATE TABLE u AS SELECT pg_sleep(30)
+    sql: CREATE TABLE u AS SELECT 1 AS a FROM pg_sleep(30)
 ",
         &[],
     );

@@ -32,7 +32,8 @@ fn every_type_becomes_the_value_it_is() {
         ("'08'", json!("08")),
         ("'no'", json!("no")),
     ];
-    let columns: Vec<String> = cases.iter().enumerate().map(|(i, (sql, _))| format!("{sql} AS c{i}")).collect();
+    let columns: Vec<String> =
+        cases.iter().enumerate().map(|(i, (sql, _))| format!("{sql} AS c{i}")).collect();
     let body = format!("steps:\n  - id: one\n    sql: |\n      SELECT {}\n", columns.join(", "));
     let ran = Live::new().run(&body).exits(0);
     for (index, (sql, expected)) in cases.iter().enumerate() {
@@ -44,13 +45,13 @@ fn every_type_becomes_the_value_it_is() {
 fn values_read_the_same_whatever_the_session_was_set_to() {
     let ran = Live::new()
         .run(
-            r"
+            r#"
 steps:
   - { id: zone, sql: SET TIME ZONE 'America/New_York' }
   - { id: in_zone, sql: SELECT timestamptz '2024-02-29 12:00:00+02' AS at }
   - { id: reset, sql: RESET ALL }
-  - { id: after, sql: SELECT timestamptz '2024-02-29 12:00:00+02' AS at, interval '1 day 1 second' AS i }
-",
+  - { id: after, sql: "SELECT timestamptz '2024-02-29 12:00:00+02' AS at, interval '1 day 1 second' AS i" }
+"#,
         )
         .exits(0);
     assert_eq!(ran.output("in_zone")["rows"][0]["at"], "2024-02-29T10:00:00.000000Z");
@@ -342,11 +343,12 @@ steps:
       query: SELECT session_user AS who
       login: { user: "{{ params.user }}", password: "{{ params.word }}" }
 "#;
-        live.variable("PGHOST", "127.0.0.1").variable("PGSSLMODE", "prefer")
+        live.variable("PGHOST", "127.0.0.1")
+            .variable("PGSSLMODE", "prefer")
             .run_with(body, &["--set", &format!("user={user}"), "--set", &format!("word={password}")])
     };
     let ran = login(Live::new(), "scram_user", PASSWORD).exits(0);
-    assert_eq!(ran.output("login"), "[secret]", "the output of a step that reads a secret");
+    assert_eq!(ran.output("login"), "«secret»", "the output of a step that reads a secret");
     login(Live::new(), "scram_user", "wrong password").exits(1);
     // The server trusts `postgres` here, which proves nothing about the password.
     let trusted = login(Live::new(), "postgres", "any password").exits(1);
@@ -509,14 +511,16 @@ fn a_declared_read_that_writes_is_refused_by_the_server() {
     let declared = live.run("steps:\n  - { id: one, effect: read, sql: SELECT sneaky() }\n").exits(1);
     assert_eq!(declared.end("one")["failure"]["sqlstate"], "25006");
     assert_eq!(live.psql("SELECT count(*) FROM t"), "0");
-    let ran = live.run("steps:\n  - { id: one, rollback: { none: a trial }, sql: SELECT sneaky() }\n").exits(0);
+    let ran =
+        live.run("steps:\n  - { id: one, rollback: { none: a trial }, sql: SELECT sneaky() }\n").exits(0);
     assert_eq!(ran.events("step_started", "one").next().unwrap()["effect"], "change");
     assert_eq!(live.psql("SELECT count(*) FROM t"), "1");
 }
 
 #[test]
 fn the_place_of_a_mistake_is_shown() {
-    let ran = Live::new().run("steps:\n  - id: one\n    sql: |\n      SELECT 1,\n             nosuch\n").exits(1);
+    let ran =
+        Live::new().run("steps:\n  - id: one\n    sql: |\n      SELECT 1,\n             nosuch\n").exits(1);
     let failure = ran.failure("one");
     assert!(failure.contains("42703") && failure.contains("line 2:"), "{failure}");
 }

@@ -23,6 +23,9 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 /// Everything that a statement can leave in its session beside settings.
 const CLEAR: &str = "CLOSE ALL; DEALLOCATE ALL; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP";
 
+/// How much earlier than this process the server may find that the step's time is over.
+const SERVER_AHEAD: Duration = Duration::from_millis(50);
+
 /// Runs the statements.
 pub(super) async fn run(input: &SqlInput, cx: &RunContext<'_>) -> Result<Done<SqlOutput>, StepError> {
     if let Some(by) = cx.stop.reason() {
@@ -226,7 +229,11 @@ impl<'a> Attempt<'a> {
         let canceller = lent.session.canceller();
         let mut working = std::pin::pin!(work(lent));
         let stopped = tokio::select! {
-            result = &mut working => return result.map_err(|error| step_error(&error, statement, phase, None)),
+            result = &mut working => {
+                // The server was given the time left, so it may notice the end first.
+                let over = cx.time_left().filter(|left| *left < SERVER_AHEAD).map(|_| StoppedBy::Timeout);
+                return result.map_err(|error| step_error(&error, statement, phase, over));
+            }
             by = cx.stopped() => by,
         };
         // COMMIT is let through: cancelling it would only make its outcome harder to know.

@@ -68,7 +68,11 @@ impl Live {
 
     /// Writes a runbook from everything below its head; without `connections:` it talks to `db`.
     pub(crate) fn write(&self, name: &str, body: &str) {
-        let connections = if body.contains("connections:") { "" } else { "connections: { db: postgres }\n" };
+        let connections = if body.lines().any(|line| line.starts_with("connections:")) {
+            ""
+        } else {
+            "connections: { db: postgres }\n"
+        };
         let head = format!("version: 1\nname: {name}\ntitle: A trial\nowner: dba\n{connections}");
         self.sandbox.write(format!("{name}.yaml"), &(head + body));
     }
