@@ -138,6 +138,9 @@ pub struct LoginProof {
     pub methods: BTreeSet<&'static str>,
 }
 
+/// Whose settings they are: a connection and a login.
+type Owner = (String, Option<String>);
+
 /// Everything a run talks to.
 #[derive(Debug)]
 pub struct Connections {
@@ -145,7 +148,7 @@ pub struct Connections {
     process: ProcessEnvironment,
     idle: Mutex<HashMap<SessionKey, Vec<LentSession>>>,
     /// The runbook's own settings by connection and login, replayed on every later session.
-    tracked: Mutex<HashMap<(String, Option<String>), Vec<SessionSetting>>>,
+    tracked: Mutex<HashMap<Owner, Vec<SessionSetting>>>,
 }
 
 impl Connections {
@@ -349,7 +352,7 @@ fn refused(error: &ConnectError) -> Failure {
 }
 
 impl LentSession {
-    fn owner(&self) -> (String, Option<String>) {
+    fn owner(&self) -> Owner {
         (self.key.connection.clone(), self.key.login.clone())
     }
 

@@ -47,7 +47,7 @@ impl Effort {
     }
 }
 
-impl<'a> Attempt<'a, '_, '_> {
+impl Attempt<'_, '_, '_> {
     /// Records the intent.
     pub(super) fn start(&self, attempt: u32, effort: &Effort) -> Result<(), StepError> {
         let kind = EventKind::StepStarted {

@@ -7,7 +7,7 @@ use futures_util::stream::{self, FuturesUnordered};
 use serde_json::{Map, Value, json};
 
 use super::halt::{Halt, Reason};
-use super::scheduler::{Scheduler, Standing};
+use super::scheduler::{Scheduler, Standing, grace};
 use crate::event::{EventKind, Item};
 use crate::model::{Failure, SkipReason, StepState};
 use crate::plan::{Record, error_value};
@@ -119,7 +119,7 @@ impl Scheduler<'_, '_> {
         };
         tokio::select! {
             () = all => {}
-            () = own.relay(halt, self.grace(standing.frame), None) => {}
+            () = own.relay(halt, grace(standing.frame), None) => {}
         }
         own.pass_on(halt);
         records.into_iter().map(|record| record.unwrap_or_else(Record::unknown)).collect()

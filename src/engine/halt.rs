@@ -98,7 +98,7 @@ impl Halt {
             () = self.failed(grace) => self.stop.raise(StoppedBy::Neighbour),
         }
         // A person may still interrupt the hooks that follow.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Runs beside the steps inside another step: passes a stop on to them, stops them after their grace when one of
@@ -118,7 +118,7 @@ impl Halt {
                 self.stop.raise(StoppedBy::Timeout);
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Waits until a step here failed and the others had their grace.

@@ -60,10 +60,10 @@ impl<'f> Standing<'f> {
 impl Scheduler<'_, '_> {
     /// The steps, the hooks, and the outputs.
     pub(super) async fn whole(&self, frame: &Frame) -> Map<String, Value> {
-        let grace = self.grace(frame);
+        let limit = grace(frame);
         tokio::select! {
             () = self.list(frame, &frame.runbook.steps, &self.halt) => {}
-            () = self.halt.watch(&self.interrupt, grace) => {}
+            () = self.halt.watch(&self.interrupt, limit) => {}
         }
         self.hooks(frame).await;
         self.outputs(frame)
@@ -277,7 +277,7 @@ impl Scheduler<'_, '_> {
         };
         tokio::select! {
             () = steps => {}
-            () = own.relay(halt, self.grace(standing.frame), limit) => {}
+            () = own.relay(halt, grace(standing.frame), limit) => {}
         }
         own.pass_on(halt);
         match own.own_reason() {
@@ -296,10 +296,6 @@ impl Scheduler<'_, '_> {
             Some(Reason::Failed(id)) => (StepState::Failed, Some(Failure::new(format!("`{id}` failed")))),
             Some(reason) => (StepState::Cancelled, Some(cancelled(&reason))),
         }
-    }
-
-    pub(super) fn grace(&self, frame: &Frame) -> Duration {
-        Duration::from_secs_f64(frame.runbook.defaults.grace_seconds())
     }
 
     fn group_time(&self, standing: Standing<'_>, group: &Step) -> Result<Option<Duration>, Failure> {
@@ -339,7 +335,7 @@ impl Scheduler<'_, '_> {
         let own = halt.within();
         tokio::select! {
             () = self.list(&inner, &include.runbook.steps, &own) => {}
-            () = own.relay(halt, self.grace(&inner), None) => {}
+            () = own.relay(halt, grace(&inner), None) => {}
         }
         own.pass_on(halt);
         self.joined.lock().unwrap_or_else(PoisonError::into_inner).push(inner.clone());
@@ -475,6 +471,11 @@ impl Scheduler<'_, '_> {
             _ => RunOutcome::Succeeded,
         }
     }
+}
+
+/// How long running steps may still take when another one failed.
+pub(super) fn grace(frame: &Frame) -> Duration {
+    Duration::from_secs_f64(frame.runbook.defaults.grace_seconds())
 }
 
 fn reads_item(step: &Step) -> bool {

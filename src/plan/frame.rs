@@ -63,6 +63,7 @@ impl Frame {
     }
 
     /// The frame of an included runbook; `key` tells the children of a `for_each` apart.
+    #[must_use]
     pub fn include(
         &self,
         include: &Include,

@@ -26,7 +26,7 @@ steps:
 fn a_warning_goes_on_and_an_end_ends_well() {
     let ran = Live::new()
         .run(
-            r#"
+            r"
 steps:
   - { id: warns, assert: { that: 1 == 2, level: warn, message: odd } }
   - { id: ends, assert: { that: 1 == 2, level: end, message: nothing to do } }
@@ -34,7 +34,7 @@ steps:
   - { id: group, steps: [{ id: inner, sql: SELECT 1 / 0 }] }
 finally:
   - { id: last, sql: SELECT 1 }
-"#,
+",
         )
         .exits(0);
     assert_eq!(
@@ -49,14 +49,14 @@ finally:
 fn an_end_inside_a_group_ends_the_run() {
     let ran = Live::new()
         .run(
-            r#"
+            r"
 steps:
   - id: group
     steps:
       - { id: ends, assert: { that: 1 == 2, level: end } }
       - { id: inner, sql: SELECT 1 / 0 }
   - { id: after, sql: SELECT 1 / 0 }
-"#,
+",
         )
         .exits(0);
     assert_eq!(ran.states(&["group", "group.inner", "after"]), "succeeded skipped skipped");

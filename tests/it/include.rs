@@ -50,11 +50,11 @@ finally:
 #[test]
 fn the_inside_cannot_be_seen_from_outside() {
     let ran = live().run(
-        r#"
+        r"
 steps:
   - { id: one, runbook: { name: inner, params: { n: 3 }, connections: { store: db } } }
   - { id: after, assert: steps.one.say.value == 3 }
-"#,
+",
     );
     assert_ne!(ran.exit, Some(0), "{}", ran.stdout);
 }
@@ -77,11 +77,11 @@ fn mistakes_of_the_caller_are_found_before_anything_runs() {
 fn a_failure_inside_fails_the_step_and_its_finally_still_runs() {
     let ran = live()
         .run(
-            r#"
+            r"
 steps:
   - { id: one, runbook: { name: inner, params: { n: 0 }, connections: { store: db } } }
   - { id: after, sql: SELECT 1 }
-"#,
+",
         )
         .exits(1);
     assert_eq!(

@@ -37,14 +37,14 @@ steps:
 fn nothing_is_written_and_nothing_unknown_is_run() {
     let live = Live::with(TABLES);
     let (output, plan) = live.plan(
-        r#"
+        r"
 steps:
   - { id: unknown, rollback: { none: a trial }, sql: SELECT sneaky() AS n }
   - { id: declared, effect: read, sql: SELECT sneaky() AS n }
   - { id: uses, assert: steps.unknown.value == 1 and steps.declared.value == 1 }
   - { id: change, rollback: { none: a trial }, sql: INSERT INTO t VALUES ('d') }
   - { id: vacuum, sql: VACUUM t }
-"#,
+",
         &[],
     );
     assert_eq!(output.exit, Some(0), "{} {plan}", output.stderr);

@@ -1,6 +1,6 @@
 //! Second attempts, waiting for something to hold, timeouts, side checks, and asking whether it took effect.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::support::live::Live;
 
