@@ -3,7 +3,7 @@
 //! Sessions are opened on first use and kept: one for each connection, database, login and purpose, taken in turn;
 //! steps that run at the same time get their own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use super::file::PrivateFile;
@@ -12,6 +12,7 @@ use super::postgres::{
     StatementResult, Target,
 };
 use crate::model::{Failure, ProcessEnvironment, Secret, StoppedBy};
+use crate::sql::{SessionSetting, quote_literal};
 
 /// Where a connection leads.
 #[derive(Debug, Clone)]
@@ -103,6 +104,8 @@ pub enum Purpose {
     Steps,
     /// Watching a step: progress and blockers.
     Watching,
+    /// Asking about a step: whether it took effect, whether it may go on. Read-only, with the runbook's settings.
+    Asking,
     /// A plan: read-only from the start.
     Planning,
 }
@@ -121,8 +124,22 @@ pub struct LentSession {
     pub session: Session,
     /// Settings sent so far, by name.
     pub applied: BTreeMap<String, String>,
+    /// How many of the runbook's own settings it has taken.
+    replayed: usize,
     key: SessionKey,
 }
+
+/// Who else logs in, and how that must be proved.
+#[derive(Debug, Clone)]
+pub struct LoginProof {
+    /// The password.
+    pub password: Secret,
+    /// The authentication methods the server may ask for.
+    pub methods: BTreeSet<&'static str>,
+}
+
+/// Whose settings they are: a connection and a login.
+type Owner = (String, Option<String>);
 
 /// Everything a run talks to.
 #[derive(Debug)]
@@ -130,8 +147,8 @@ pub struct Connections {
     configs: BTreeMap<String, ConnectionConfig>,
     process: ProcessEnvironment,
     idle: Mutex<HashMap<SessionKey, Vec<LentSession>>>,
-    /// `SET` statements of the runbook, replayed on every later session of that connection.
-    tracked: Mutex<HashMap<String, Vec<String>>>,
+    /// The runbook's own settings by connection and login, replayed on every later session.
+    tracked: Mutex<HashMap<Owner, Vec<SessionSetting>>>,
 }
 
 impl Connections {
@@ -160,11 +177,12 @@ impl Connections {
     pub async fn lend(
         &self,
         key: &SessionKey,
-        password: Option<&Secret>,
+        proof: Option<&LoginProof>,
         application_name: &str,
     ) -> Result<LentSession, Failure> {
-        while let Some(lent) = self.take_idle(key) {
-            if !lent.session.is_closed() {
+        while let Some(mut lent) = self.take_idle(key) {
+            // One that broke while it was idle is replaced.
+            if !lent.session.is_closed() && self.replay(&mut lent).await.is_ok() {
                 return Ok(lent);
             }
         }
@@ -173,22 +191,18 @@ impl Connections {
             target = target.with_database(database);
         }
         if let Some(login) = &key.login {
-            target = target.with_login(login, password.cloned());
+            target = target.with_login(login, proof.map(|proof| proof.password.clone()));
+            target.allowed_authentication = proof.map(|proof| proof.methods.clone());
         }
-        let options = SessionOptions {
-            application_name: application_name.to_owned(),
-            read_only: key.purpose != Purpose::Steps,
-            ..SessionOptions::default()
-        };
+        let options = session_options(key, application_name);
         let mut session = Session::open(&target, &options).await.map_err(|error| refused(&error))?;
         if key.login.is_none() {
             self.check_target(&key.connection, key.database.is_some(), &mut session).await?;
         }
-        if key.purpose == Purpose::Steps {
-            self.replay(&key.connection, &mut session).await?;
-        }
-        let applied = BTreeMap::from([("application_name".to_owned(), application_name.to_owned())]);
-        Ok(LentSession { session, applied, key: key.clone() })
+        let applied = BTreeMap::from([("application_name".to_owned(), quote_literal(application_name))]);
+        let mut lent = LentSession { session, applied, replayed: 0, key: key.clone() };
+        self.replay(&mut lent).await.map_err(|error| Failure::new(error.to_string()))?;
+        Ok(lent)
     }
 
     /// Takes a session back; a broken one is dropped.
@@ -222,11 +236,35 @@ impl Connections {
         }
     }
 
-    /// Remembers a `SET` of the runbook for later sessions of the connection.
-    pub fn track(&self, connection: &str, statement: &str) {
-        if let Ok(mut tracked) = self.tracked.lock() {
-            tracked.entry(connection.to_owned()).or_default().push(statement.to_owned());
+    /// Remembers a setting of the runbook that a session has taken, for every later session of the same name.
+    pub fn track(&self, lent: &mut LentSession, setting: &SessionSetting) {
+        lent.overruled(setting);
+        let Ok(mut tracked) = self.tracked.lock() else { return };
+        let settings = tracked.entry(lent.owner()).or_default();
+        // A session that reset everything must be set up again, so it takes that once more.
+        if lent.replayed == settings.len() && setting.name != "all" {
+            lent.replayed += 1;
         }
+        settings.push(setting.clone());
+    }
+
+    /// The statements that lead from the settings a session carries to the wanted ones. A setting that is no longer
+    /// wanted goes back to what the runbook has set it to.
+    pub fn settings_to(&self, lent: &mut LentSession, wanted: BTreeMap<String, String>) -> Vec<String> {
+        let tracked = self.tracked(lent);
+        let own = |name: &str| {
+            let last = tracked.iter().rfind(|setting| setting.name == name || setting.name == "all");
+            last.filter(|setting| setting.name == name).map(|setting| setting.statement.clone())
+        };
+        let mut statements = Vec::new();
+        for name in lent.applied.keys().filter(|name| !wanted.contains_key(*name)) {
+            statements.push(format!("RESET {name}"));
+            statements.extend(own(name));
+        }
+        let changed = wanted.iter().filter(|(name, value)| lent.applied.get(*name) != Some(value));
+        statements.extend(changed.map(|(name, value)| format!("SET {name} = {value}")));
+        lent.applied = wanted;
+        statements
     }
 
     /// The variables by which libpq's programs find a postgres connection, and the private file with its password.
@@ -266,14 +304,33 @@ impl Connections {
         }
     }
 
-    async fn replay(&self, name: &str, session: &mut Session) -> Result<(), Failure> {
-        let statements =
-            self.tracked.lock().ok().and_then(|tracked| tracked.get(name).cloned()).unwrap_or_default();
-        for statement in statements {
-            let replayed = session.run(&statement, &ResultLimits::default()).await;
-            replayed.map_err(|error| Failure::new(error.to_string()))?;
+    fn tracked(&self, lent: &LentSession) -> Vec<SessionSetting> {
+        let tracked = self.tracked.lock().ok();
+        tracked.and_then(|tracked| tracked.get(&lent.owner()).cloned()).unwrap_or_default()
+    }
+
+    /// Gives a session the settings of the runbook that it has not taken yet.
+    async fn replay(&self, lent: &mut LentSession) -> Result<(), QueryError> {
+        if !matches!(lent.key.purpose, Purpose::Steps | Purpose::Asking) {
+            return Ok(());
+        }
+        for setting in self.tracked(lent).into_iter().skip(lent.replayed) {
+            lent.session.run(&setting.statement, &ResultLimits::default()).await?;
+            lent.replayed += 1;
+            lent.overruled(&setting);
+            if setting.name == "all" {
+                lent.session.furnish(&session_options(&lent.key, "runbook")).await?;
+            }
         }
         Ok(())
+    }
+}
+
+fn session_options(key: &SessionKey, application_name: &str) -> SessionOptions {
+    SessionOptions {
+        application_name: application_name.to_owned(),
+        read_only: key.purpose != Purpose::Steps,
+        ..SessionOptions::default()
     }
 }
 
@@ -295,20 +352,16 @@ fn refused(error: &ConnectError) -> Failure {
 }
 
 impl LentSession {
-    /// The `SET` and `RESET` statements that lead from the settings the session carries to the wanted ones.
-    pub fn settings_to(&mut self, wanted: BTreeMap<String, String>) -> Vec<String> {
-        let resets = self
-            .applied
-            .keys()
-            .filter(|name| !wanted.contains_key(*name))
-            .map(|name| format!("RESET {name}"));
-        let sets = wanted
-            .iter()
-            .filter(|(name, value)| self.applied.get(*name) != Some(value))
-            .map(|(name, value)| format!("SET {name} = {value}"));
-        let statements = resets.chain(sets).collect();
-        self.applied = wanted;
-        statements
+    fn owner(&self) -> Owner {
+        (self.key.connection.clone(), self.key.login.clone())
+    }
+
+    /// A setting that was set by other means is not what `applied` says.
+    fn overruled(&mut self, setting: &SessionSetting) {
+        match setting.name.as_str() {
+            "all" => self.applied.clear(),
+            name => drop(self.applied.remove(name)),
+        }
     }
 
     /// Runs one statement and takes all of its result, up to the limits.

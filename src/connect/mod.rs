@@ -5,6 +5,6 @@ mod file;
 pub mod postgres;
 mod prompt;
 
-pub use connections::{ConnectionConfig, Connections, Expect, LentSession, Purpose, SessionKey};
+pub use connections::{ConnectionConfig, Connections, Expect, LentSession, LoginProof, Purpose, SessionKey};
 pub use file::{KeptFile, OutputFile, PrivateFile, open_input};
 pub use prompt::{AnswerKind, PromptError, Prompter, Question};

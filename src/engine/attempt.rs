@@ -18,6 +18,9 @@ use crate::step::templated::{Expr, SqlText};
 use crate::step::{BindError, Binder, Done, Input, RunContext, StepError, StepEvents as _, StopSignal};
 use crate::template::Scope;
 
+/// How long the last poll of an `until` may take when its time is over already.
+const LAST_POLL: f64 = 1.0;
+
 /// An attempt of a step or a child.
 pub(super) struct Attempt<'a, 's, 'd> {
     pub(super) scheduler: &'a Scheduler<'s, 'd>,
@@ -33,6 +36,15 @@ pub(super) struct Attempt<'a, 's, 'd> {
 pub(super) struct Effort {
     pub(super) effect: Effect,
     pub(super) timeout: Option<Duration>,
+}
+
+impl Effort {
+    /// The same, within some seconds at most.
+    fn at_most(&self, seconds: Option<f64>) -> Self {
+        let seconds = seconds.map(Duration::from_secs_f64);
+        let timeout = self.timeout.into_iter().chain(seconds).min();
+        Self { effect: self.effect, timeout }
+    }
 }
 
 impl Attempt<'_, '_, '_> {
@@ -68,7 +80,8 @@ impl Attempt<'_, '_, '_> {
         let began = Instant::now();
         let mut held_since = None;
         loop {
-            let mut done = self.once(effort).await?;
+            let left = limit.map(|limit| (limit - began.elapsed().as_secs_f64()).max(LAST_POLL));
+            let mut done = self.once(&effort.at_most(left)).await?;
             if self.holds(&until.that, &done.output, number)? {
                 let since = *held_since.get_or_insert_with(Instant::now);
                 if since.elapsed().as_secs_f64() >= hold {
@@ -77,7 +90,8 @@ impl Attempt<'_, '_, '_> {
             } else {
                 held_since = None;
             }
-            if limit.is_some_and(|limit| began.elapsed().as_secs_f64() + every > limit) {
+            let left = limit.map(|limit| limit - began.elapsed().as_secs_f64());
+            if left.is_some_and(|left| left <= 0.0) {
                 let message = format!("`{}` did not come to hold in time", until.that.source());
                 if until.on_timeout == OnTimeout::Continue {
                     done.warnings.push(message);
@@ -88,7 +102,8 @@ impl Attempt<'_, '_, '_> {
             let place = self.standing.place(self.step);
             let reporter = StepReporter { dispatcher: self.scheduler.dispatcher, place: &place };
             reporter.progress("waiting", None, Some(format!("until {}", until.that.source())));
-            self.pause(every).await?;
+            // The last look is at the very end.
+            self.pause(left.map_or(every, |left| every.min(left))).await?;
         }
     }
 
@@ -196,7 +211,7 @@ impl Attempt<'_, '_, '_> {
         let binder = self.binder(self.scope);
         let connection = binder.connection(connection).map_err(BindError::into_failure)?;
         let statements = binder.sql(sql).map_err(BindError::into_failure)?;
-        let key = SessionKey::of(&connection, Purpose::Watching);
+        let key = SessionKey::of(&connection, Purpose::Asking);
         let mut lent = self.scheduler.connections.lend(&key, None, "runbook:check").await?;
         let mut answer = Value::Null;
         for statement in &statements {

@@ -7,9 +7,9 @@ use futures_util::stream::{self, FuturesUnordered};
 use serde_json::{Map, Value, json};
 
 use super::halt::{Halt, Reason};
-use super::scheduler::{Scheduler, Standing};
+use super::scheduler::{Scheduler, Standing, grace};
 use crate::event::{EventKind, Item};
-use crate::model::{Failure, StepState};
+use crate::model::{Failure, SkipReason, StepState};
 use crate::plan::{Record, error_value};
 use crate::runbook::{ForEach, OnError, Step, StepBody};
 use crate::step::BindError;
@@ -90,15 +90,15 @@ impl Scheduler<'_, '_> {
         let child = |index: usize| {
             let own = &own;
             async move {
-                if let Some(reason) = halt.reason()
-                    && !matches!(reason, Reason::Ended(..))
-                {
-                    own.raise(reason);
-                }
                 let record = self.child(standing, step, &items[index], own).await;
-                let failed = matches!(record.state, Some(StepState::Failed | StepState::Uncertain));
-                if failed && for_each.on_error == OnError::Stop {
-                    own.raise(Reason::Failed(standing.frame.full_id(&step.id)));
+                let id = standing.frame.full_id(&step.id);
+                match record.state {
+                    Some(StepState::Uncertain) => own.raise(Reason::Uncertain(id)),
+                    Some(StepState::Failed) if for_each.on_error == OnError::Stop => {
+                        own.raise(Reason::Failed(id));
+                    }
+                    Some(StepState::Cancelled) if is_declined(&record) => own.raise(Reason::Declined(id)),
+                    _ => {}
                 }
                 (index, record)
             }
@@ -106,23 +106,37 @@ impl Scheduler<'_, '_> {
         let mut waiting = stream::iter(0..items.len());
         let mut running = FuturesUnordered::new();
         let mut records: Vec<Option<Record>> = vec![None; items.len()];
-        loop {
-            while running.len() < for_each.max_parallel
-                && let Some(index) = waiting.next().await
-            {
-                running.push(child(index));
+        let all = async {
+            loop {
+                while running.len() < for_each.max_parallel
+                    && let Some(index) = waiting.next().await
+                {
+                    running.push(child(index));
+                }
+                let Some((index, record)) = running.next().await else { break };
+                records[index] = Some(record);
             }
-            let Some((index, record)) = running.next().await else { break };
-            records[index] = Some(record);
+        };
+        tokio::select! {
+            () = all => {}
+            () = own.relay(halt, grace(standing.frame), None) => {}
         }
+        own.pass_on(halt);
         records.into_iter().map(|record| record.unwrap_or_else(Record::unknown)).collect()
     }
 
     async fn child(&self, standing: Standing<'_>, step: &Step, item: &Item, halt: &Halt) -> Record {
-        let inside = Standing { frame: standing.frame, item: Some(&item.item), key: Some(&item.key) };
+        // Inside a loop the key of the outer child comes first, so that no two children have the same.
+        let key = standing.key.map_or_else(|| item.key.clone(), |outer| format!("{outer}/{}", item.key));
+        let inside = Standing { frame: standing.frame, item: Some(&item.item), key: Some(&key) };
         if let Some(reason) = halt.reason() {
             let failure = Failure::new(match reason {
-                Reason::Failed(id) => format!("not started: a child of `{id}` failed"),
+                Reason::Ended(by, message) => {
+                    return self.skip(inside, step, SkipReason::Ended { by, message });
+                }
+                Reason::Failed(id) if id == standing.frame.full_id(&step.id) => {
+                    format!("not started: a child of `{id}` failed")
+                }
                 _ => "not started: the run halts".to_owned(),
             });
             return self.finish(inside, step, StepState::Cancelled, Value::Null, Some(failure));
@@ -133,7 +147,7 @@ impl Scheduler<'_, '_> {
         match &step.body {
             StepBody::Kind(..) => self.attempts(inside, step, halt).await,
             StepBody::Include(include) => {
-                let (state, output, failure) = Box::pin(self.included(inside, step, include)).await;
+                let (state, output, failure) = Box::pin(self.included(inside, step, include, halt)).await;
                 self.finish(inside, step, state, output, failure)
             }
             StepBody::Group(inner) => {
@@ -158,6 +172,11 @@ fn inner_outputs(inner: &[Step], frame: &crate::plan::Frame) -> Value {
     Value::Object(inner.iter().filter_map(output).collect())
 }
 
+fn is_declined(record: &Record) -> bool {
+    let by = record.failure.as_ref().and_then(|failure| failure.stopped_by);
+    by == Some(crate::model::StoppedBy::Declined)
+}
+
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -173,10 +192,7 @@ fn sum_up(items: &[Item], records: &[Record]) -> (StepState, Value, Option<Failu
     };
     let failed = count(&[StepState::Failed]);
     let uncertain = count(&[StepState::Uncertain]);
-    let declined = records.iter().find(|record| {
-        let by = record.failure.as_ref().and_then(|failure| failure.stopped_by);
-        by == Some(crate::model::StoppedBy::Declined)
-    });
+    let declined = records.iter().find(|record| is_declined(record));
     let each: Vec<Value> = items.iter().zip(records).map(|(item, record)| entry(item, record)).collect();
     let output = json!({
         "each": each,

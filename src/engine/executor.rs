@@ -8,7 +8,7 @@ use super::attempt::{Attempt, Effort};
 use super::halt::{Halt, Reason};
 use super::scheduler::{Scheduler, Standing};
 use crate::event::EventKind;
-use crate::model::{Applied, Certainty, Effect, Failure, StepState, StoppedBy};
+use crate::model::{Applied, Effect, Failure, StepState, StoppedBy};
 use crate::plan::{Record, this};
 use crate::runbook::{Attempts, OnWarning, Retry, Show, Step, StepBody};
 use crate::step::{BindError, Binder, Body, Done, Input, StepError};
@@ -66,7 +66,7 @@ impl Scheduler<'_, '_> {
         self.variables(standing.frame, step.reads.iter().map(|placed| &placed.read), binder)?;
         let input = body.bind(binder).map_err(BindError::into_failure)?;
         let bound = input.classify();
-        if bound.effect > step.class.effect && step.class.certainty != Certainty::Assumed {
+        if bound.exceeds(&step.class) {
             return Err(Failure::new(format!(
                 "bound, this step is known to {}, and it was planned to {}",
                 bound.effect.as_str(),

@@ -116,7 +116,12 @@ pub(super) fn accept(kind: &AnswerKind, text: &str) -> Result<Value, String> {
 }
 
 fn choose(choices: &[(String, Value)], text: &str) -> Result<Value, String> {
-    let chosen = choices.iter().find(|(label, value)| label == text || value.as_str() == Some(text));
+    let is_value = |value: &Value| match value {
+        Value::String(own) => own == text,
+        Value::Number(_) | Value::Bool(_) => value.to_string() == text,
+        _ => false,
+    };
+    let chosen = choices.iter().find(|(label, value)| label == text || is_value(value));
     chosen.map(|(_, value)| value.clone()).ok_or_else(|| {
         let labels: Vec<&str> = choices.iter().map(|(label, _)| label.as_str()).collect();
         format!("`{text}` is none of {}", labels.join(", "))
@@ -139,6 +144,7 @@ mod tests {
         assert!(accept(&AnswerKind::YesNo { default: false }, "maybe").is_err());
         assert!(accept(&AnswerKind::Typed { text: "wms_db".into() }, "wms").is_err());
         assert_eq!(accept(&choice, "first, second"), Ok(json!([1, 2])));
+        assert_eq!(accept(&choice, "2"), Ok(json!([2])));
         assert!(accept(&choice, "third").is_err());
     }
 }

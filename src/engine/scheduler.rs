@@ -1,6 +1,7 @@
 //! Which step runs when: parents before children, independent ones at the same time, nothing new once the run halts.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -14,9 +15,10 @@ use super::gate::GateKeeper;
 use super::halt::{Halt, Reason};
 use crate::connect::Connections;
 use crate::event::{EventKind, Place};
-use crate::model::{Effect, Failure, Redactor, RunOutcome, SkipReason, StepState};
+use crate::model::{Effect, Failure, Redactor, RunOutcome, SkipReason, StepId, StepState};
 use crate::plan::{Frame, Record};
 use crate::runbook::{Include, OnError, Rollback, Step, StepBody};
+use crate::step::StopSignal;
 
 /// Runs the steps of a runbook.
 pub(super) struct Scheduler<'a, 'd> {
@@ -25,6 +27,10 @@ pub(super) struct Scheduler<'a, 'd> {
     pub(super) connections: &'a Connections,
     pub(super) redactor: &'a Redactor,
     pub(super) halt: Halt,
+    /// Raised when a person or a signal wants the run to stop.
+    pub(super) interrupt: StopSignal,
+    /// The included runbooks that ran: their `finally` joins the run's.
+    pub(super) joined: Mutex<Vec<Frame>>,
     pub(super) permits: Semaphore,
     pub(super) skip: &'a [String],
     pub(super) reason: Option<String>,
@@ -42,7 +48,7 @@ pub(super) struct Standing<'f> {
 
 impl<'f> Standing<'f> {
     pub(super) fn top(frame: &'f Frame) -> Self {
-        Self { frame, item: None, key: None }
+        Self { frame, item: None, key: frame.key.as_deref() }
     }
 
     /// The place of a step in events.
@@ -54,16 +60,16 @@ impl<'f> Standing<'f> {
 impl Scheduler<'_, '_> {
     /// The steps, the hooks, and the outputs.
     pub(super) async fn whole(&self, frame: &Frame) -> Map<String, Value> {
-        let grace = Duration::from_secs_f64(frame.runbook.defaults.grace_seconds());
+        let limit = grace(frame);
         tokio::select! {
-            () = self.list(frame, &frame.runbook.steps) => {}
-            () = self.halt.watch(grace) => {}
+            () = self.list(frame, &frame.runbook.steps, &self.halt) => {}
+            () = self.halt.watch(&self.interrupt, limit) => {}
         }
         self.hooks(frame).await;
         self.outputs(frame)
     }
 
-    /// `on_failure` and `finally`: each step in order, even if one before it failed.
+    /// `on_failure` and `finally`, that of included runbooks first: each step in order, even if one before it failed.
     async fn hooks(&self, frame: &Frame) {
         if self.dispatcher.broken().is_some() {
             return;
@@ -73,9 +79,13 @@ impl Scheduler<'_, '_> {
             self.tell_what_stays(frame);
         }
         let on_failure = if failed { frame.runbook.on_failure.as_slice() } else { &[] };
-        let quiet = Halt::new(crate::step::StopSignal::default());
-        for step in on_failure.iter().chain(&frame.runbook.finally) {
-            self.one(Standing::top(frame), step, &quiet).await;
+        let included = std::mem::take(&mut *self.joined.lock().unwrap_or_else(PoisonError::into_inner));
+        let joined =
+            included.iter().flat_map(|inner| inner.runbook.finally.iter().map(move |step| (inner, step)));
+        let first = on_failure.iter().map(|step| (frame, step));
+        let last = frame.runbook.finally.iter().map(|step| (frame, step));
+        for (frame, step) in first.chain(joined).chain(last) {
+            self.one(Standing::top(frame), step, &Halt::new()).await;
         }
     }
 
@@ -116,7 +126,12 @@ impl Scheduler<'_, '_> {
     }
 
     /// Runs a list: each step once, when all its parents are final.
-    pub(super) fn list<'f>(&'f self, frame: &'f Frame, steps: &'f [Step]) -> BoxFuture<'f, ()> {
+    pub(super) fn list<'f>(
+        &'f self,
+        frame: &'f Frame,
+        steps: &'f [Step],
+        halt: &'f Halt,
+    ) -> BoxFuture<'f, ()> {
         async move {
             let mut waiting: Vec<usize> = steps.iter().map(|step| step.parents.len()).collect();
             let mut children: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
@@ -127,7 +142,7 @@ impl Scheduler<'_, '_> {
             }
             let mut running = FuturesUnordered::new();
             let start = |index: usize| async move {
-                self.one(Standing::top(frame), &steps[index], &self.halt).await;
+                self.one(Standing::top(frame), &steps[index], halt).await;
                 index
             };
             running.extend((0..steps.len()).filter(|index| waiting[*index] == 0).map(start));
@@ -150,7 +165,7 @@ impl Scheduler<'_, '_> {
             None => match &step.body {
                 StepBody::Kind(..) => self.kind(standing, step, halt).await,
                 StepBody::Group(inner) => Box::pin(self.group(standing, step, inner, halt)).await,
-                StepBody::Include(include) => Box::pin(self.include(standing, step, include)).await,
+                StepBody::Include(include) => Box::pin(self.include(standing, step, include, halt)).await,
             },
         };
         let state = record.state.unwrap_or(StepState::Cancelled);
@@ -190,7 +205,7 @@ impl Scheduler<'_, '_> {
             return Some(self.skip(standing, step, SkipReason::ConnectionAbsent { connection }));
         }
         // With a list of its own, `when` is decided for each child.
-        if step.for_each.is_some() && standing.item.is_none() && reads_item(step) {
+        if step.for_each.is_some() && reads_item(step) {
             return None;
         }
         self.condition(standing, step, standing.item)
@@ -272,45 +287,35 @@ impl Scheduler<'_, '_> {
         inner: &[Step],
         halt: &Halt,
     ) -> (StepState, Option<Failure>) {
+        let limit = match self.group_time(standing, group) {
+            Ok(limit) => limit,
+            Err(failure) => return (StepState::Failed, Some(failure)),
+        };
         let own = halt.within();
+        let mut worst = StepState::Succeeded;
         let steps = async {
             for step in inner {
-                let state = match halt.reason() {
-                    Some(reason) if own.reason().is_none() => {
-                        own.raise(reason);
-                        self.one(standing, step, &own).await
-                    }
-                    _ => self.one(standing, step, &own).await,
-                };
-                if state == StepState::Uncertain {
-                    halt.raise(Reason::Uncertain(standing.frame.full_id(&step.id)));
-                }
+                worst = worse(worst, self.one(standing, step, &own).await);
             }
         };
-        match self.group_time(standing, group) {
-            Ok(None) => steps.await,
-            Ok(Some(limit)) if tokio::time::timeout(limit, steps).await.is_err() => {
-                let failure = Failure::new("the group's timeout ran out")
-                    .applied(crate::model::Applied::Unknown)
-                    .stopped_by(crate::model::StoppedBy::Timeout);
-                return (StepState::Uncertain, Some(failure));
-            }
-            Ok(Some(_)) => {}
-            Err(failure) => return (StepState::Failed, Some(failure)),
+        tokio::select! {
+            () = steps => {}
+            () = own.relay(halt, grace(standing.frame), limit) => {}
         }
-        match own.reason() {
-            None => (StepState::Succeeded, None),
-            Some(Reason::Ended(by, message)) => {
-                halt.raise(Reason::Ended(by, message));
-                (StepState::Succeeded, None)
+        own.pass_on(halt);
+        match own.own_reason() {
+            // Halted from further out before its last step.
+            None if worst == StepState::Cancelled => (worst, halt.reason().as_ref().map(cancelled)),
+            None | Some(Reason::Ended(..)) => (StepState::Succeeded, None),
+            Some(Reason::TimedOut) => {
+                let failure = Failure::new("the group's timeout ran out");
+                let state = if worst == StepState::Uncertain { worst } else { StepState::Failed };
+                (state, Some(failure.stopped_by(crate::model::StoppedBy::Timeout)))
             }
             Some(Reason::Uncertain(id)) => {
                 (StepState::Uncertain, Some(Failure::new(format!("`{id}` is uncertain"))))
             }
-            Some(Reason::Declined(id)) => {
-                let failure = Failure::new(format!("`{id}` was declined"));
-                (StepState::Cancelled, Some(failure.stopped_by(crate::model::StoppedBy::Declined)))
-            }
+            Some(Reason::Declined(id)) => (StepState::Cancelled, Some(declined(&id))),
             Some(Reason::Failed(id)) => (StepState::Failed, Some(Failure::new(format!("`{id}` failed")))),
             Some(reason) => (StepState::Cancelled, Some(cancelled(&reason))),
         }
@@ -325,15 +330,15 @@ impl Scheduler<'_, '_> {
     }
 
     /// Runs an included runbook in a frame of its own.
-    async fn include(&self, standing: Standing<'_>, step: &Step, include: &Include) -> Record {
-        if step.for_each.is_some() && standing.key.is_none() {
-            return Box::pin(self.each(standing, step, &self.halt)).await;
+    async fn include(&self, standing: Standing<'_>, step: &Step, include: &Include, halt: &Halt) -> Record {
+        if step.for_each.is_some() {
+            return Box::pin(self.each(standing, step, halt)).await;
         }
         let began = self.dispatcher.now();
         if let Err(failure) = self.started(standing, step) {
             return self.finish(standing, step, StepState::Failed, Value::Null, Some(failure));
         }
-        let (state, output, failure) = self.included(standing, step, include).await;
+        let (state, output, failure) = self.included(standing, step, include, halt).await;
         let seconds = self.dispatcher.now().duration_since(began).as_secs_f64();
         self.finish_after(standing, step, state, output, failure, Vec::new(), seconds)
     }
@@ -343,22 +348,27 @@ impl Scheduler<'_, '_> {
         standing: Standing<'_>,
         step: &Step,
         include: &Include,
+        halt: &Halt,
     ) -> (StepState, Value, Option<Failure>) {
         let params = match self.include_params(standing, step, include) {
             Ok(params) => params,
             Err(failure) => return (StepState::Failed, Value::Null, Some(failure)),
         };
-        let inner = standing.frame.include(include, params, &step.id);
-        self.list(&inner, &include.runbook.steps).await;
-        for hook in &include.runbook.finally {
-            let quiet = Halt::new(crate::step::StopSignal::default());
-            self.one(Standing::top(&inner), hook, &quiet).await;
+        let inner = standing.frame.include(include, params, &step.id, standing.key);
+        let own = halt.within();
+        tokio::select! {
+            () = self.list(&inner, &include.runbook.steps, &own) => {}
+            () = own.relay(halt, grace(&inner), None) => {}
         }
+        own.pass_on(halt);
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).push(inner.clone());
         let worst =
             include.runbook.steps.iter().filter_map(|step| inner.records.get(step.id.as_str())?.state);
         let state = worst.fold(StepState::Succeeded, worse);
-        let failure = (state != StepState::Succeeded)
-            .then(|| Failure::new(format!("`{}` did not succeed", include.runbook.name)));
+        let failure = (state != StepState::Succeeded).then(|| match own.own_reason() {
+            Some(Reason::Declined(id)) => declined(&id),
+            _ => Failure::new(format!("`{}` did not succeed", include.runbook.name)),
+        });
         (state, json!({ "outputs": self.outputs(&inner) }), failure)
     }
 
@@ -401,7 +411,7 @@ impl Scheduler<'_, '_> {
         })
     }
 
-    fn skip(&self, standing: Standing<'_>, step: &Step, reason: SkipReason) -> Record {
+    pub(super) fn skip(&self, standing: Standing<'_>, step: &Step, reason: SkipReason) -> Record {
         if let StepBody::Group(inner) = &step.body
             && step.for_each.is_none()
         {
@@ -486,6 +496,11 @@ impl Scheduler<'_, '_> {
     }
 }
 
+/// How long running steps may still take when another one failed.
+pub(super) fn grace(frame: &Frame) -> Duration {
+    Duration::from_secs_f64(frame.runbook.defaults.grace_seconds())
+}
+
 fn reads_item(step: &Step) -> bool {
     step.when.iter().flat_map(|when| when.expression.reads()).any(|read| read.root == "item")
 }
@@ -500,12 +515,17 @@ fn worse(one: StepState, other: StepState) -> StepState {
     if rank(other) > rank(one) { other } else { one }
 }
 
+fn declined(id: &StepId) -> Failure {
+    Failure::new(format!("`{id}` was declined")).stopped_by(crate::model::StoppedBy::Declined)
+}
+
 fn cancelled(reason: &Reason) -> Failure {
     let message = match reason {
         Reason::Failed(id) => format!("not started: `{id}` failed"),
         Reason::Uncertain(id) => format!("not started: `{id}` is uncertain"),
         Reason::Declined(id) => format!("not started: `{id}` was declined"),
         Reason::Ended(id, _) => format!("not started: `{id}` ended the run"),
+        Reason::TimedOut => "not started: its group's timeout ran out".to_owned(),
         Reason::Interrupted => "not started: the run was interrupted".to_owned(),
         Reason::Journal => "not started: the journal cannot be written".to_owned(),
     };

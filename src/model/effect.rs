@@ -72,6 +72,13 @@ impl Class {
         Self { effect: Effect::Change, certainty: Certainty::Assumed, reasons: vec![reason.into()] }
     }
 
+    /// Whether this, the class of what was bound, is above the planned one. What cannot be known does not contradict
+    /// what the author declared: there the server is the judge.
+    pub fn exceeds(&self, planned: &Self) -> bool {
+        let trusted = planned.certainty == Certainty::Declared && self.certainty == Certainty::Assumed;
+        self.effect > planned.effect && !trusted
+    }
+
     /// The class of both together: the higher effect, the lesser certainty.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {

@@ -31,6 +31,8 @@ pub struct Frame {
     pub runbook: Arc<Runbook>,
     /// The id of the step that includes it.
     pub prefix: Option<StepId>,
+    /// The key of the child that includes it, when a `for_each` does.
+    pub key: Option<String>,
     /// The environment's name for each of its connections; absent ones are not in it.
     pub connections: BTreeMap<String, String>,
     /// What is known of its steps.
@@ -56,12 +58,19 @@ impl Frame {
             .with_value("run", Value::Object(surroundings.run.clone()))
             .with_value("connections", facts(&runbook, &connections, &surroundings))
             .with_lookup("vars", Arc::new(Variables(Arc::clone(&variables))));
-        Self { runbook, prefix, connections, records: Records::default(), variables, base, surroundings }
+        let records = Records::default();
+        Self { runbook, prefix, key: None, connections, records, variables, base, surroundings }
     }
 
-    /// The frame of an included runbook.
+    /// The frame of an included runbook; `key` tells the children of a `for_each` apart.
     #[must_use]
-    pub fn include(&self, include: &Include, params: Map<String, Value>, id: &StepId) -> Self {
+    pub fn include(
+        &self,
+        include: &Include,
+        params: Map<String, Value>,
+        id: &StepId,
+        key: Option<&str>,
+    ) -> Self {
         let names = include.runbook.connections.keys();
         let connections = names
             .filter_map(|inner| {
@@ -70,7 +79,9 @@ impl Frame {
             })
             .collect();
         let prefix = Some(self.full_id(id));
-        Self::new(Arc::clone(&include.runbook), params, connections, Arc::clone(&self.surroundings), prefix)
+        let surroundings = Arc::clone(&self.surroundings);
+        let inner = Self::new(Arc::clone(&include.runbook), params, connections, surroundings, prefix);
+        Self { key: key.map(str::to_owned), ..inner }
     }
 
     /// The same frame with a copy of the records that later notes do not reach.

@@ -272,10 +272,13 @@ impl Planner<'_, '_> {
         }
         if !waits.is_empty() {
             planned.knowledge = Knowledge::After { steps: waits };
+        } else if step.for_each.is_some() {
+            let because = "its steps run once for each item".to_owned();
+            planned.knowledge = Knowledge::CannotTell { because };
         }
         self.steps.push(planned);
         self.depth += 1;
-        let inside = frame.include(include, params, &step.id);
+        let inside = frame.include(include, params, &step.id, None);
         let stays = self.list(&inside, &include.runbook.steps, clean).await;
         self.depth -= 1;
         Outcome { record: Record::unknown(), clean: stays }
@@ -468,7 +471,7 @@ fn describe(planned: &mut PlannedStep, input: &dyn Input, class: &Class) {
         }
     }
     let bound = input.classify();
-    if bound.effect > class.effect && class.certainty == Certainty::Known {
+    if bound.exceeds(class) {
         planned.blockers.push(format!(
             "bound, the step is known to {}, and it was planned to {}",
             bound.effect.as_str(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -21,6 +22,9 @@ use crate::model::{Applied, Class, Failure, StoppedBy, format_size};
 
 /// How much of a program's output is kept in memory; the rest is counted, and `stdout_file` keeps all of it.
 const CAPTURE: usize = 1 << 20;
+
+/// How long a program may take to end after it was asked to.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The kind.
 #[derive(Debug)]
@@ -318,14 +322,14 @@ impl Program {
 
     /// Ends the program's whole group: first a request, then, after a moment, by force.
     async fn stop(&mut self, by: StoppedBy) -> StepError {
-        for signal in [rustix::process::Signal::TERM, rustix::process::Signal::KILL] {
-            let group = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
-            let Some(group) = group else { break };
-            let _ = rustix::process::kill_process_group(group, signal);
-            let wait = tokio::time::timeout(std::time::Duration::from_secs(5), self.child.wait());
-            if wait.await.is_ok() {
-                break;
-            }
+        let group = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+        if let Some(group) = group {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+            let wait = tokio::time::timeout(STOP_PATIENCE, self.child.wait());
+            let _ended = wait.await;
+            // Also when the program itself has ended: what it started may not listen to requests.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            let _reaped = tokio::time::timeout(STOP_PATIENCE, self.child.wait()).await;
         }
         StepError::Failed(Failure::new("the program was stopped").applied(Applied::Unknown).stopped_by(by))
     }

@@ -2,16 +2,27 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod assert;
 mod cli;
 mod codes;
+mod confirm;
 mod connect;
 mod copy;
 mod demo;
+mod exec;
+mod faults;
 mod fuzz;
+mod include;
+mod journal;
 mod layers;
+mod plan;
 mod readme;
+mod retry;
+mod run;
 mod runbooks;
 mod schemas;
+mod secrets;
+mod sql;
 mod support;
 
 #[test]

@@ -40,7 +40,7 @@ pub use identity::{Extension, Identity, extensions, identity, missing_roles};
 pub use notice::Notice;
 pub use progress::{Progress, ProgressView, progress};
 pub use query_error::{QueryError, QueryErrorKind, ServerError, Stage};
-pub use resolve::resolve;
+pub use resolve::{authentication_methods, resolve};
 pub use session::{ServerInfo, Session, SessionOptions};
 pub use source::Address;
 pub use statement::{Column, ResultLimits, StatementResult};

@@ -194,28 +194,26 @@ impl Settings {
     fn allowed_authentication(&self) -> Result<Option<BTreeSet<&'static str>>, ConnectError> {
         let name = "require_auth";
         let Some(value) = self.text(name) else { return Ok(None) };
-        let negated = value.starts_with('!');
-        let mut named = BTreeSet::new();
-        for word in value.split(',').map(str::trim) {
-            let bare = word.strip_prefix('!').unwrap_or(word);
-            let method = METHODS.iter().find(|method| **method == bare);
-            match method {
-                Some(method) if word.starts_with('!') == negated => named.insert(*method),
-                Some(_) => {
-                    return Err(invalid(
-                        name,
-                        value,
-                        "Name either only methods to allow, or only to refuse.",
-                    ));
-                }
-                None => return Err(invalid(name, value, &format!("Use some of {}.", METHODS.join(", ")))),
-            };
-        }
-        if negated {
-            named = METHODS.iter().copied().filter(|method| !named.contains(method)).collect();
-        }
-        Ok(Some(named))
+        authentication_methods(value).map(Some).map_err(|help| invalid(name, value, &help))
     }
+}
+
+/// The methods that a value of `require_auth` allows; the error says what to write.
+pub fn authentication_methods(value: &str) -> Result<BTreeSet<&'static str>, String> {
+    let negated = value.starts_with('!');
+    let mut named = BTreeSet::new();
+    for word in value.split(',').map(str::trim) {
+        let bare = word.strip_prefix('!').unwrap_or(word);
+        match METHODS.iter().find(|method| **method == bare) {
+            Some(method) if word.starts_with('!') == negated => named.insert(*method),
+            Some(_) => return Err("Name either only methods to allow, or only to refuse.".to_owned()),
+            None => return Err(format!("Use some of {}.", METHODS.join(", "))),
+        };
+    }
+    if negated {
+        named = METHODS.iter().copied().filter(|method| !named.contains(method)).collect();
+    }
+    Ok(named)
 }
 
 /// Adds what is not there yet.

@@ -231,6 +231,13 @@ impl Session {
         Ok(())
     }
 
+    /// Sets the session up once more, after everything was reset.
+    pub async fn furnish(&mut self, options: &SessionOptions) -> Result<(), QueryError> {
+        let limits = ResultLimits { max_rows: 1, ..ResultLimits::default() };
+        let set_up = self.send(&options.set_up()).await?;
+        self.receive(set_up, &limits).await.map(drop)
+    }
+
     /// What is known about the server since the session began.
     pub fn server(&self) -> &ServerInfo {
         &self.info

@@ -20,6 +20,12 @@ use crate::step::kind::Done;
 /// How long the server may take to confirm a cancel before the outcome counts as unknown.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Everything that a statement can leave in its session beside settings.
+const CLEAR: &str = "CLOSE ALL; DEALLOCATE ALL; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP";
+
+/// How much earlier than this process the server may find that the step's time is over.
+const SERVER_AHEAD: Duration = Duration::from_millis(50);
+
 /// Runs the statements.
 pub(super) async fn run(input: &SqlInput, cx: &RunContext<'_>) -> Result<Done<SqlOutput>, StepError> {
     if let Some(by) = cx.stop.reason() {
@@ -62,8 +68,8 @@ impl<'a> Attempt<'a> {
         if input.statements.iter().any(|statement| statement.closes_database_sessions) {
             cx.connections.close_idle(&input.connection).await;
         }
-        let password = input.login.as_ref().map(|(_, password)| password);
-        let connecting = cx.connections.lend(&key, password, cx.application_name);
+        let proof = input.login.as_ref().map(|(_, proof)| proof);
+        let connecting = cx.connections.lend(&key, proof, cx.application_name);
         let lent = tokio::select! {
             lent = connecting => lent?,
             by = cx.stopped() => return Err(StepError::Failed(
@@ -100,7 +106,7 @@ impl<'a> Attempt<'a> {
             wanted.insert("role".to_owned(), role);
         }
         if let Some(lent) = &mut self.lent {
-            self.ahead = lent.settings_to(wanted);
+            self.ahead = self.cx.connections.settings_to(lent, wanted);
         }
         Ok(())
     }
@@ -141,8 +147,17 @@ impl<'a> Attempt<'a> {
             let backend = self.lent.as_ref().map(|lent| lent.session.server().backend_pid);
             self.cx.events.trace(json!({ "transaction_id": transaction_id, "backend_pid": backend }))?;
         }
-        let committed = self.send("COMMIT", &[], Phase::Committing).await;
-        committed.map(drop)
+        self.send("COMMIT", &[], Phase::Committing).await?;
+        // A setting of a transaction that is undone is undone with it.
+        self.track(&self.input.statements);
+        Ok(())
+    }
+
+    fn track(&mut self, statements: &[Statement]) {
+        let Some(lent) = &mut self.lent else { return };
+        for setting in statements.iter().flat_map(|statement| &statement.settings) {
+            self.cx.connections.track(lent, setting);
+        }
     }
 
     fn transaction_id(&self) -> Option<String> {
@@ -160,6 +175,7 @@ impl<'a> Attempt<'a> {
                 }
             }
             self.statement(statement, Phase::Standing { done: index, read }).await?;
+            self.track(std::slice::from_ref(statement));
         }
         Ok(())
     }
@@ -171,9 +187,6 @@ impl<'a> Attempt<'a> {
             Some(direction) => self.copy(statement, direction, phase).await?,
         };
         self.output.add(&statement.verb, result, began.elapsed().as_secs_f64());
-        for setting in &statement.settings {
-            self.cx.connections.track(&self.input.connection, &setting.statement);
-        }
         Ok(())
     }
 
@@ -216,7 +229,11 @@ impl<'a> Attempt<'a> {
         let canceller = lent.session.canceller();
         let mut working = std::pin::pin!(work(lent));
         let stopped = tokio::select! {
-            result = &mut working => return result.map_err(|error| step_error(&error, statement, phase, None)),
+            result = &mut working => {
+                // The server was given the time left, so it may notice the end first.
+                let over = cx.time_left().filter(|left| *left < SERVER_AHEAD).map(|_| StoppedBy::Timeout);
+                return result.map_err(|error| step_error(&error, statement, phase, over));
+            }
             by = cx.stopped() => by,
         };
         // COMMIT is let through: cancelling it would only make its outcome harder to know.
@@ -280,16 +297,27 @@ impl<'a> Attempt<'a> {
 
     /// Leaves no open transaction behind, and gives the session back when it can be trusted.
     async fn end(&mut self, result: &Result<(), StepError>) {
-        let Some(lent) = self.lent.take() else { return };
+        let Some(mut lent) = self.lent.take() else { return };
         if lent.session.is_closed() || matches!(result, Err(StepError::Uncertain(_))) {
             return;
         }
         // An open transaction ends with its session; which settings were taken is not known after an error.
-        if result.is_err() || self.input.login.is_some() {
+        if result.is_err() || self.input.login.is_some() || !self.clear(&mut lent).await {
             lent.session.close().await;
         } else {
             self.cx.connections.give_back(lent);
         }
+    }
+
+    /// Temporary tables, prepared statements and session locks do not outlive their step.
+    async fn clear(&self, lent: &mut LentSession) -> bool {
+        let leaves = |statement: &Statement| {
+            statement.class.effect > Effect::Read || matches!(statement.verb.as_str(), "PREPARE" | "DECLARE")
+        };
+        if !self.input.statements.iter().any(leaves) {
+            return true;
+        }
+        lent.query(CLEAR, &ResultLimits::default()).await.is_ok()
     }
 
     fn done(self) -> Done<SqlOutput> {

@@ -35,7 +35,9 @@ pub(super) fn step_error(
         }
         Phase::Standing { .. } => Applied::Partly,
     };
-    if error.kind == QueryErrorKind::Cancelled {
+    let out_of_time = stopped == Some(StoppedBy::Timeout)
+        && error.server().is_some_and(|server| server.sqlstate == "57014" && !server.is_fatal());
+    if error.kind == QueryErrorKind::Cancelled || out_of_time {
         return StepError::Failed(cancelled(stopped).applied(applied));
     }
     match error.server() {

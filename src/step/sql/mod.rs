@@ -19,7 +19,8 @@ use super::bind::Binder;
 use super::context::{ReadContext, RunContext};
 use super::error::{BindError, StepError};
 use super::kind::{CheckContext, Done, Need, Preview, StepKind};
-use crate::model::{Class, Failure, Secret};
+use crate::connect::LoginProof;
+use crate::model::{Class, Failure};
 use crate::sql::{LockMode, Statement, UndoNature};
 
 /// The kind.
@@ -45,7 +46,7 @@ pub struct SqlInput {
     pub role: Option<String>,
     /// The role to log in as, with its password.
     #[serde(skip)]
-    pub login: Option<(String, Secret)>,
+    pub login: Option<(String, LoginProof)>,
     /// How the statements are wrapped.
     pub transaction: Wrapping,
     /// Settings of the session while the step runs, as SQL.

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{SqlInput, Wrapping};
+use crate::connect::LoginProof;
+use crate::connect::postgres::authentication_methods;
 use crate::diagnostic::{Code, Severity};
 use crate::model::{Class, Secret};
 use crate::sql::{CopyDirection, Statement, Transaction, quote_ident, quote_literal};
@@ -355,10 +357,17 @@ impl SqlSpec {
 }
 
 impl Login {
-    fn bind(&self, binder: &Binder<'_>) -> Result<(String, Secret), BindError> {
+    /// Without `require_auth` any method will do that proves something: a server that trusts proves nothing.
+    fn bind(&self, binder: &Binder<'_>) -> Result<(String, LoginProof), BindError> {
         let password = binder.text(&self.password)?;
         binder.redactor.learn(&password);
-        Ok((binder.text(&self.user)?, Secret::new(password)))
+        let wanted = self.require_auth.as_deref().unwrap_or("!none");
+        let methods = authentication_methods(wanted).map_err(|message| BindError {
+            message: format!("`require_auth` cannot be `{wanted}`"),
+            source: wanted.to_owned(),
+            help: Some(message),
+        })?;
+        Ok((binder.text(&self.user)?, LoginProof { password: Secret::new(password), methods }))
     }
 }
 

@@ -35,7 +35,7 @@ impl Server {
     /// Makes a new database and returns its name.
     pub(crate) fn database(&self) -> String {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        self.psql("postgres", &format!("CREATE DATABASE {name}"));
+        self.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
         name
     }
 

@@ -16,6 +16,7 @@ pub(crate) struct Sandbox {
 }
 
 /// What a command printed and how it ended, as one snapshot.
+#[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -52,6 +53,11 @@ impl Sandbox {
         self.folder.path().join("work")
     }
 
+    /// The directory of everything the program keeps for itself.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("home/.local/state")
+    }
+
     /// Writes a file below the working directory.
     pub(crate) fn write(&self, path: impl AsRef<Path>, text: &str) {
         let path = self.directory().join(path);
@@ -66,21 +72,31 @@ impl Sandbox {
 
     /// Runs the program.
     pub(crate) fn run_args(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(PROGRAM);
-        command.args(arguments);
-        self.finish(command)
+        self.finish(self.command(arguments))
     }
 
-    /// Runs a line of shell, in which `runbook` is the program.
+    /// The program with arguments, not started yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
+        self.furnish(&mut command);
+        command
+    }
+
+    /// Runs a line of shell, in which `runbook` is the program, and `$RUNBOOK` its path.
     pub(crate) fn shell(&self, line: &str) -> Output {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("runbook() {{ {PROGRAM} \"$@\"; }}; {line}")]);
         self.finish(command)
     }
 
-    fn finish(&self, mut command: Command) -> Output {
+    fn furnish(&self, command: &mut Command) {
         command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.current_dir(self.directory()).stdin(Stdio::null());
+        command.env("RUNBOOK", PROGRAM).current_dir(self.directory()).stdin(Stdio::null());
+    }
+
+    fn finish(&self, mut command: Command) -> Output {
+        self.furnish(&mut command);
         let output = command.output().expect("the program starts");
         Output {
             stdout: self.redact(&output.stdout),
