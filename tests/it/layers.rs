@@ -17,8 +17,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("sql", &["diagnostic", "model"]),
     ("template", &["diagnostic", "model", "sql"]),
     ("event", &["model"]),
-    // Of `diagnostic` only the search for the nearest name, here and in `library`.
-    ("connect", &["diagnostic", "model"]),
+    // Of `diagnostic` only the search for the nearest name, here and in `library`; of `sql` the settings of a session.
+    ("connect", &["diagnostic", "model", "sql"]),
     // An environment says how a connection is made, so it speaks of configurations; `connect` knows no environments.
     ("environment", &["connect", "diagnostic", "model", "yaml"]),
     ("library", &["diagnostic", "model", "yaml"]),

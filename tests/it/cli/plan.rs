@@ -37,7 +37,6 @@ fn a_plan_is_a_page_to_read() {
          cannot be undone: Deleted rows do not come back.
 
      4 ○ fits  assert · read
-         too many rows
          after `look`
          known after `look`
            steps.look.value < 1000
@@ -128,7 +127,6 @@ fn a_server_that_is_not_there_blocks_the_plan() {
          cannot be undone: Deleted rows do not come back.
 
      4 ○ fits  assert · read
-         too many rows
          after `look`
          known after `look`
            steps.look.value < 1000

@@ -30,7 +30,7 @@ fn a_runbook_is_shown_to_read() {
        Delete what is old
        when steps.look.value > params.limit
      4 fits  assert · read
-       too many rows
+       steps.look.value < 1000
 
     What a run would do: runbook plan sample
     --- exit 0
@@ -98,7 +98,7 @@ fn the_procedure_can_be_printed_for_the_day_without_the_program() {
 
     Undo: cannot be undone: Deleted rows do not come back.
 
-    ## 4. too many rows
+    ## 4. fits
 
     `fits`, assert.
 
