@@ -42,8 +42,10 @@ fn main() {
     }
 }
 
+type Measure = fn(&Bench);
+
 /// What is measured, in the order of the table; `cargo bench -- NAME` measures only that.
-const GROUPS: &[(&str, fn(&Bench))] = &[
+const GROUPS: &[(&str, Measure)] = &[
     ("start", Bench::start),
     ("check", |bench| bench.large(&["check"])),
     ("plan", |bench| bench.large(&["plan", "--offline"])),

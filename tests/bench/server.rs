@@ -64,8 +64,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-        let _ = rustix::process::kill_process(id, rustix::process::Signal::INT);
-        let _ = self.child.wait();
+        drop(rustix::process::kill_process(id, rustix::process::Signal::INT));
+        drop(self.child.wait());
     }
 }
 
