@@ -14,6 +14,9 @@ const NEUTRAL: &str = "h";
 /// Every hole that does not stand alone.
 pub(super) fn check(pieces: &[Piece]) -> Vec<SqlError> {
     let kinds: Vec<HoleKind> = pieces.iter().filter_map(Piece::hole).collect();
+    if kinds.is_empty() {
+        return Vec::new();
+    }
     let assembled = Assembled::new(pieces, kinds.iter().map(|_| NEUTRAL));
     let tokens: Vec<Token> = lex(&assembled.text).collect();
     let holes = assembled.holes().zip(kinds).enumerate();

@@ -17,7 +17,11 @@ const WIDEST_LABEL: usize = 28;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     steps: IndexMap<StepId, PinnedStep>,
+    /// Changed by `enter` alone, which counts the final ones.
     states: IndexMap<StepId, StepState>,
+    finished: u64,
+    /// Counted once: every line asks for it, and a run may have thousands of steps.
+    label_width: usize,
     effects: HashMap<Place, Effect>,
     pub(super) attempts: HashMap<Place, u32>,
     /// How many children of a `for_each` are final, and how many there are.
@@ -33,6 +37,13 @@ impl Ledger {
     pub(super) fn start(&mut self, started: &RunStarted) {
         self.steps = started.steps.iter().map(|step| (step.id.clone(), step.clone())).collect();
         self.states = self.steps.keys().map(|id| (id.clone(), StepState::Pending)).collect();
+        let widths = self.steps.keys().map(|id| measure_text_width(id.as_str()));
+        self.label_width = widths.max().unwrap_or(0).min(WIDEST_LABEL);
+    }
+
+    fn enter(&mut self, at: &Place, state: StepState) {
+        let before = self.states.insert(at.step.clone(), state).is_some_and(StepState::is_final);
+        self.finished = self.finished + u64::from(state.is_final()) - u64::from(before);
     }
 
     pub(super) fn list(&mut self, step: &StepId, items: usize) {
@@ -45,13 +56,13 @@ impl Ledger {
         self.effects.insert(at.clone(), effect);
         self.blocked.remove(at);
         if at.key.is_none() {
-            self.states.insert(at.step.clone(), StepState::Running);
+            self.enter(at, StepState::Running);
         }
     }
 
     pub(super) fn settle(&mut self, at: &Place, state: StepState) {
         if at.key.is_none() {
-            self.states.insert(at.step.clone(), state);
+            self.enter(at, state);
         } else {
             self.lists.entry(at.step.clone()).or_default().0 += 1;
         }
@@ -98,7 +109,7 @@ impl Ledger {
     }
 
     pub(super) fn finished(&self) -> u64 {
-        self.states.values().filter(|state| state.is_final()).count() as u64
+        self.finished
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -106,7 +117,7 @@ impl Ledger {
     }
 
     pub(super) fn label_width(&self) -> usize {
-        self.steps.keys().map(|id| measure_text_width(id.as_str())).max().unwrap_or(0).min(WIDEST_LABEL)
+        self.label_width
     }
 
     pub(super) fn tally(&self) -> Tally {
