@@ -118,7 +118,7 @@ pub(super) fn accept(kind: &AnswerKind, text: &str) -> Result<Value, String> {
 fn choose(choices: &[(String, Value)], text: &str) -> Result<Value, String> {
     let is_value = |value: &Value| match value {
         Value::String(own) => own == text,
-        Value::Number(_) | Value::Bool(_) => value.to_string() == text,
+        Value::Number(_) | Value::Bool(_) => value.to_string().as_str() == text,
         _ => false,
     };
     let chosen = choices.iter().find(|(label, value)| label == text || is_value(value));
