@@ -7,7 +7,8 @@ use futures_util::stream::{self, FuturesUnordered};
 use serde_json::{Map, Value, json};
 
 use super::halt::{Halt, Reason};
-use super::scheduler::{Scheduler, Standing, grace};
+use super::scheduler::{Scheduler, Standing};
+use super::whole::grace;
 use crate::event::{EventKind, Item};
 use crate::model::{Failure, SkipReason, StepState};
 use crate::plan::{Record, error_value};

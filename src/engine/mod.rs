@@ -4,10 +4,13 @@ mod attempt;
 mod clock;
 mod dispatcher;
 mod each;
+mod ending;
 mod executor;
 mod gate;
 mod halt;
+mod nested;
 mod scheduler;
+mod whole;
 
 pub use clock::{Clock, SystemClock};
 pub use gate::Answers;

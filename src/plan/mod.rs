@@ -6,14 +6,17 @@
 
 mod frame;
 mod graph;
+mod look;
 mod planner;
 mod preflight;
+mod reach;
 mod records;
 
 pub use frame::{Frame, Surroundings};
 pub use graph::{Format, draw};
-pub use planner::{PlanRequest, absent_connection, plan};
+pub use planner::{PlanRequest, plan};
 pub use preflight::{Preflight, TargetFacts, preflight};
+pub use reach::absent_connection;
 pub use records::{Record, Records, error_value, this};
 
 use schemars::JsonSchema;

@@ -1,32 +1,22 @@
 //! Walks the steps in the order they would run, with what is known so far.
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use petgraph::algo::toposort;
-use petgraph::graph::DiGraph;
 use serde_json::{Map, Value};
-use tokio::time::Instant;
 
 use super::frame::{Frame, Surroundings};
 use super::preflight::Preflight;
+use super::reach::{absent_connection, run_order, unknown_reads, used_steps};
 use super::records::Record;
 use super::{Condition, Knowledge, Plan, PlannedChild, PlannedEdge, PlannedStep, PlannedTarget};
-use crate::connect::{Connections, Purpose, Question};
-use crate::event::Place;
+use crate::connect::Connections;
 use crate::model::{Certainty, Class, Effect, Redactor, StepId, StepState, format_duration};
 use crate::runbook::{Rollback, Runbook, Step, StepBody};
-use crate::step::{
-    Body, ConfirmSpec, Gate, GateAnswer, Input, ReadContext, RunContext, StepError, StepEvents, StopSignal,
-};
+use crate::step::{Body, ConfirmSpec, Input};
 use crate::template::Scope;
-
-/// How long a read that a plan runs may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a plan is made from.
 pub struct PlanRequest<'a> {
@@ -99,8 +89,8 @@ fn masked(runbook: &Runbook, params: &Map<String, Value>) -> Map<String, Value> 
     params.iter().map(mask).collect()
 }
 
-struct Planner<'a, 'r> {
-    request: &'a PlanRequest<'r>,
+pub(super) struct Planner<'a, 'r> {
+    pub(super) request: &'a PlanRequest<'r>,
     steps: Vec<PlannedStep>,
     depth: usize,
 }
@@ -359,107 +349,6 @@ impl Planner<'_, '_> {
         }
         planned.knowledge = Knowledge::CannotTell { because: message.to_owned() };
     }
-
-    /// Looks at the target; runs the step when it is a read whose answer somebody below uses.
-    async fn look(
-        &self,
-        step: &Step,
-        planned: &mut PlannedStep,
-        input: &dyn Input,
-        may_read: bool,
-    ) -> Record {
-        if planned.kind == "confirm" {
-            planned.knowledge = Knowledge::CannotTell { because: "a person decides".to_owned() };
-            return Record::unknown();
-        }
-        if planned.kind == "assert" {
-            return self.assertion(planned, input).await;
-        }
-        let Some(connections) = self.request.live else { return Record::unknown() };
-        let cx = ReadContext { connections, cost_limit: self.request.cost_limit };
-        let mut cost = 0.0;
-        match input.preview(&cx).await {
-            Ok(preview) => {
-                planned.facts.extend(preview.facts);
-                planned.blockers.extend(preview.blockers);
-                cost = preview.cost;
-            }
-            Err(failure) => planned.facts.push(format!("not looked at: {}", failure.message)),
-        }
-        let known_read = step.class.effect == Effect::Read && step.class.certainty == Certainty::Known;
-        if !may_read || !known_read || planned.kind != "sql" || !planned.blockers.is_empty() {
-            return Record::unknown();
-        }
-        if cost > self.request.cost_limit {
-            planned.facts.push(format!("not run in the plan: its estimated cost is {cost:.0}"));
-            return Record::unknown();
-        }
-        match self.attempt(planned, input, Some(connections)).await {
-            Ok(output) => {
-                if let Some(count) = output.get("row_count") {
-                    planned.facts.push(format!("returns {count} rows now"));
-                }
-                Record::ended(StepState::Succeeded, output)
-            }
-            Err(error) => {
-                planned.blockers.push(error.failure().message.clone());
-                Record::unknown()
-            }
-        }
-    }
-
-    async fn assertion(&self, planned: &mut PlannedStep, input: &dyn Input) -> Record {
-        let nothing = Connections::new(BTreeMap::new(), crate::model::ProcessEnvironment::default());
-        match self.run(planned, input, &nothing).await {
-            Ok(done) if done.ends_run.is_some() => {
-                planned.facts.push("would end the run here".to_owned());
-                Record::ended(StepState::Succeeded, done.output)
-            }
-            Ok(done) => {
-                let verdict = if done.warnings.is_empty() { "holds now" } else { "would warn" };
-                planned.facts.push(verdict.to_owned());
-                Record::ended(StepState::Succeeded, done.output)
-            }
-            Err(error) => {
-                planned.facts.push("would fail now".to_owned());
-                planned.facts.push(error.failure().message.clone());
-                Record::ended(StepState::Failed, Value::Null)
-            }
-        }
-    }
-
-    async fn attempt(
-        &self,
-        planned: &PlannedStep,
-        input: &dyn Input,
-        connections: Option<&Connections>,
-    ) -> Result<Value, StepError> {
-        let Some(connections) = connections else { return Err(StepError::failed("no connection")) };
-        self.run(planned, input, connections).await.map(|done| done.output)
-    }
-
-    async fn run(
-        &self,
-        planned: &PlannedStep,
-        input: &dyn Input,
-        connections: &Connections,
-    ) -> Result<crate::step::Done<Value>, StepError> {
-        let place = Place::step(&planned.id);
-        let (silence, stop) = (Silence, StopSignal::default());
-        let cx = RunContext {
-            place: &place,
-            effect: Effect::Read,
-            purpose: Purpose::Planning,
-            connections,
-            application_name: "runbook:plan",
-            events: &silence,
-            gate: &silence,
-            deadline: Some(Instant::now() + READ_TIMEOUT),
-            stop: &stop,
-            files: Path::new("."),
-        };
-        input.run(&cx).await
-    }
 }
 
 /// What will be sent, and what it locks.
@@ -480,78 +369,6 @@ fn describe(planned: &mut PlannedStep, input: &dyn Input, class: &Class) {
     }
 }
 
-/// The steps whose output a step reads and that a plan does not know.
-fn unknown_reads(frame: &Frame, step: &Step) -> Vec<StepId> {
-    let mut unknown = Vec::new();
-    for placed in &step.reads {
-        for read in frame.step_reads(&placed.read) {
-            let group = step.id.as_str().rsplit_once('.').map(|(group, _)| group);
-            let Some(id) = read_step(frame, &read.path, group) else { continue };
-            let id = frame.full_id(&StepId::new(id));
-            if !unknown.contains(&id) {
-                unknown.push(id);
-            }
-        }
-    }
-    unknown
-}
-
-/// The id of the step that a path reads, when what it produced is not known.
-fn read_step(frame: &Frame, path: &[String], group: Option<&str>) -> Option<String> {
-    let first = path.first()?;
-    let mut candidates = Vec::new();
-    candidates.extend(group.map(|group| format!("{group}.{first}")));
-    candidates.extend(path.get(1).map(|second| format!("{first}.{second}")));
-    candidates.push(first.clone());
-    let id = candidates.into_iter().find(|id| frame.records.get(id).is_some())?;
-    frame.records.get(&id).is_some_and(|record| record.state.is_none()).then_some(id)
-}
-
-/// The steps of a list that something else in the runbook reads, or whose result is shown.
-fn used_steps<'f>(frame: &'f Frame, steps: &'f [Step]) -> HashSet<&'f str> {
-    let mut used = HashSet::new();
-    let outputs = frame.runbook.outputs.values().flat_map(|(_, reads)| reads.iter());
-    let all = frame.runbook.steps.iter().flat_map(Step::with_inner).chain(steps);
-    let reads = all.flat_map(|step| step.reads.iter().map(|placed| &placed.read)).chain(outputs);
-    for read in reads {
-        for read in frame.step_reads(read) {
-            used.extend(read.path.first().map(String::as_str));
-        }
-    }
-    let inner: Vec<&str> =
-        steps.iter().filter(|step| used.contains(step.id.local())).map(|step| step.id.as_str()).collect();
-    used.extend(inner);
-    used
-}
-
-/// Parents before children, and otherwise as in the file.
-pub(super) fn run_order(steps: &[Step]) -> Vec<usize> {
-    let forward =
-        steps.iter().enumerate().all(|(index, step)| step.parents.iter().all(|edge| edge.parent < index));
-    if forward {
-        return (0..steps.len()).collect();
-    }
-    let mut graph = DiGraph::<usize, ()>::new();
-    let nodes: Vec<_> = (0..steps.len()).map(|index| graph.add_node(index)).collect();
-    for (index, step) in steps.iter().enumerate() {
-        for edge in &step.parents {
-            graph.add_edge(nodes[edge.parent], nodes[index], ());
-        }
-    }
-    let sorted = toposort(&graph, None).map(|order| order.into_iter().map(|node| graph[node]).collect());
-    sorted.unwrap_or_else(|_| (0..steps.len()).collect())
-}
-
-/// The optional connection a step uses that the environment does not have.
-pub fn absent_connection(frame: &Frame, step: &Step) -> Option<String> {
-    let StepBody::Kind(body, _) = &step.body else { return None };
-    body.needs().into_iter().find_map(|need| {
-        let name = need.name.or_else(|| frame.runbook.default_connection(need.kind).map(str::to_owned))?;
-        let optional = frame.runbook.connections.get(&name).is_some_and(|need| need.optional);
-        (optional && !frame.connections.contains_key(&name)).then_some(name)
-    })
-}
-
 fn gate(step: &Step) -> Option<&ConfirmSpec> {
     match &step.body {
         StepBody::Kind(body, _) => body.as_any().downcast_ref::<ConfirmSpec>(),
@@ -568,32 +385,5 @@ fn undo(rollback: &Rollback) -> String {
             let titles: Vec<String> = steps.iter().map(Step::heading).collect();
             format!("undone by: {}", titles.join("; "))
         }
-    }
-}
-
-/// A plan tells nobody anything while it reads, and asks nobody.
-struct Silence;
-
-impl StepEvents for Silence {
-    fn progress(&self, _: &str, _: Option<f64>, _: Option<String>) {}
-    fn blocked(&self, _: Vec<String>) {}
-    fn noticed(&self, _: &str, _: &str) {}
-    fn trace(&self, _: Value) -> Result<(), StepError> {
-        Err(StepError::failed("a plan has no effects"))
-    }
-    fn sync_intent(&self) -> Result<(), StepError> {
-        Err(StepError::failed("a plan has no effects"))
-    }
-}
-
-impl Gate for Silence {
-    fn answer<'a>(
-        &'a self,
-        _: &'a Place,
-        _: &'a Question,
-        _: bool,
-        _: Option<&'a Value>,
-    ) -> BoxFuture<'a, Result<GateAnswer, StepError>> {
-        Box::pin(std::future::ready(Err(StepError::failed("a plan asks nobody"))))
     }
 }
