@@ -59,7 +59,10 @@ pub(super) fn listed(layout: Layout<'_>, subject: Subject<'_>, items: &str) -> V
 
 /// A step is final.
 pub(super) fn finished(layout: Layout<'_>, subject: Subject<'_>, ending: Ending<'_>) -> Vec<String> {
-    let mut row = subject.row(Mark::State(ending.state), word(ending.state));
+    let warned = ending.state == StepState::Succeeded && !ending.warnings.is_empty();
+    let (mark, said) =
+        if warned { (Mark::Warning, "warned") } else { (Mark::State(ending.state), word(ending.state)) };
+    let mut row = subject.row(mark, said);
     row.seconds = (ending.seconds >= 0.05).then_some(ending.seconds);
     let mut lines = match ending.failure {
         Some(failure) => failed(layout, subject, &mut row, failure),

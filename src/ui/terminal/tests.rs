@@ -188,7 +188,7 @@ fn a_run_in_plain_lines() {
       ▸ started    orders
       ✓ done       orders      VACUUM                                         1m 05s
       ▸ started    stock
-      ✓ done       stock       VACUUM                                           3.0s
+      ! warned     stock       VACUUM                                           3.0s
         ! warning: skipping "stock_archive" --- only table or database owner can
                    vacuum it
     ✓ done       vacuum        Vacuum each of them · 2 succeeded              1m 08s
@@ -257,7 +257,7 @@ fn lines_of_a_terminal_fit_it() {
     insta::assert_snapshot!(lines.join("\n"), @"
     ✓ reindex       Rebuild the primary key o… · REINDEX  1m 05s
     ✓ reindex       a result that is too long for the l…  1m 05s
-    ✓ reindex       Rebuild the primary key of orders     1m 05s
+    ! reindex       Rebuild the primary key of… · warned  1m 05s
         ! warning: a warning that is longer than the line that
                    it has for itself
     ✗ reindex       failed                                1m 05s
