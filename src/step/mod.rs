@@ -4,6 +4,7 @@
 //! [`KINDS`] here. Decoding, JSON Schema, previews, the journal and `explain` follow from the trait; no other file
 //! names it.
 
+mod ahead;
 mod assert;
 mod bind;
 mod confirm;
@@ -14,6 +15,7 @@ mod kind;
 mod sql;
 pub mod templated;
 
+pub use ahead::with_parsed;
 pub use assert::{Assert, Level};
 pub use bind::{Binder, SecretNames};
 pub use confirm::{Confirm, ConfirmSpec};

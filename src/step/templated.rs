@@ -14,6 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::ahead;
 use crate::diagnostic::{Code, Severity};
 use crate::model::parse_duration;
 use crate::sql::{Script, SqlError, SqlProblem};
@@ -231,23 +232,27 @@ pub struct SqlText {
 impl SqlText {
     /// Parses a scalar and records what it reads and what is wrong with it.
     pub fn parse(source: &str) -> Self {
+        let (text, problems) = ahead::parsed(source).unwrap_or_else(|| Self::read(source));
+        record(source, text.template.reads(), problems, true);
+        text
+    }
+
+    /// Parses a scalar, and says what is wrong with it.
+    pub(super) fn read(source: &str) -> (Self, Vec<Problem>) {
         let template = match SqlTemplate::parse(source) {
             Ok(template) => template,
             Err(errors) => {
-                record(source, &[], template_problems(errors), true);
-                return Self { template: SqlTemplate::default(), script: Script::default() };
+                let nothing = Self { template: SqlTemplate::default(), script: Script::default() };
+                return (nothing, template_problems(errors));
             }
         };
         match Script::check(template.pieces()) {
             Ok(script) => {
                 let text = Self { template, script };
-                record(source, text.template.reads(), text.raw_problems(), true);
-                text
+                let problems = text.raw_problems();
+                (text, problems)
             }
-            Err(errors) => {
-                record(source, template.reads(), sql_problems(errors), true);
-                Self { template, script: Script::default() }
-            }
+            Err(errors) => (Self { template, script: Script::default() }, sql_problems(errors)),
         }
     }
 

@@ -22,6 +22,7 @@ use super::step::PlacedRead;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Sources, Span, nearest};
 use crate::event::PinnedDocument;
 use crate::model::{Failure, StepId};
+use crate::step::with_parsed;
 use crate::yaml::{Document, Limits, Node, Shape};
 
 use list::Within;
@@ -85,9 +86,23 @@ impl Loading<'_> {
             broken: HashSet::new(),
             without_connection: false,
         };
-        loader.file(document.root());
+        with_parsed(sql_of(document.root()), || loader.file(document.root()));
         Some(loader.runbook)
     }
+}
+
+/// The texts that are SQL by their key, wherever they stand; one that turns out to be something else costs only time.
+fn sql_of(node: Node<'_>) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut pending = vec![node];
+    while let Some(node) = pending.pop() {
+        if let (Some("sql" | "query"), Some(text)) = (node.key(), node.as_str()) {
+            found.push(text);
+        }
+        pending.extend(node.items());
+        pending.extend(node.entries().map(|(_, value)| value));
+    }
+    found
 }
 
 fn pinned(name: String, text: String) -> PinnedDocument {
