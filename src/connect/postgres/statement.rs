@@ -125,7 +125,8 @@ impl Session {
     /// Runs a statement with others in front and behind, in one round trip if possible, and returns its result.
     ///
     /// An earlier failure is the error. Outside a transaction the server would go on after a failed statement in
-    /// front, so they cost a round trip of their own unless the first of them begins a transaction: put `BEGIN` first.
+    /// front, so they cost a round trip of their own unless the first of them begins a transaction: put `BEGIN` first,
+    /// after nothing but statements that do no harm by failing.
     pub async fn pipeline(
         &mut self,
         before: &[String],
@@ -142,7 +143,7 @@ impl Session {
         drop(self.take_notices());
         self.front_value = None;
         let guarded = self.transaction_status() != TransactionStatus::Idle
-            || before.first().is_none_or(|first| begins_transaction(first));
+            || before.iter().find(|text| !may_fail(text)).is_none_or(|first| begins_transaction(first));
         let mut front = self.send_all(before).await?;
         if !guarded {
             self.receive_all(std::mem::take(&mut front), Stage::Before).await?;
@@ -345,6 +346,11 @@ fn first_word(text: &str) -> String {
 
 fn begins_transaction(text: &str) -> bool {
     matches!(first_word(text).as_str(), "BEGIN" | "START")
+}
+
+/// Whether what follows may run even if this fails: a label, or a permission that is then missing.
+fn may_fail(text: &str) -> bool {
+    text.starts_with("SET application_name = ") || text == "RESET default_transaction_read_only"
 }
 
 fn ends_transaction(text: &str) -> bool {

@@ -123,10 +123,17 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// BEGIN, the transaction's id and the first statement travel together; the id is on disk before COMMIT is sent.
+    /// BEGIN, the settings, the transaction's id and the first statement travel together; the id is on disk before
+    /// COMMIT is sent.
     async fn in_transaction(&mut self) -> Result<(), StepError> {
         let changes = self.cx.effect > Effect::Read;
+        // Inside, a setting that fails takes everything behind it along; these two must stand before it to count.
+        let is_outside =
+            |text: &String| text.contains("application_name") || text.contains("transaction_read_only");
+        let (outside, inside): (Vec<_>, Vec<_>) = self.ahead.drain(..).partition(is_outside);
+        self.ahead.extend(outside);
         self.ahead.push(if changes { "BEGIN" } else { "BEGIN READ ONLY" }.to_owned());
+        self.ahead.extend(inside);
         if changes {
             self.ahead.push("SELECT pg_catalog.txid_current()".to_owned());
         }
