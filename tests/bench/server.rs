@@ -64,7 +64,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-        drop(rustix::process::kill_process(id, rustix::process::Signal::INT));
+        rustix::process::kill_process(id, rustix::process::Signal::INT).ok();
         drop(self.child.wait());
     }
 }
