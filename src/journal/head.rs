@@ -1,14 +1,15 @@
 //! The file `head`: number and hash of the last line that was synced, so that lost last lines are noticed.
 //!
-//! It is replaced by a rename and not synced itself: an older head after a power cut notices a little less, and
-//! costs no second sync an effect.
+//! It is written over in place, always at the same length and in one call, so a process that ends in between leaves
+//! the old one or the new one. It is not synced itself: an older head after a power cut notices a little less, and costs
+//! no second sync an effect. A new file for each effect would cost more than the sync of the journal.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::record::Hash;
 use super::{JournalError, store::HEAD};
@@ -18,13 +19,13 @@ use super::{JournalError, store::HEAD};
 pub(super) enum Head {
     /// The last line that was synced.
     At(u64, Hash),
-    /// The file is empty, which is how some file systems leave a renamed file after a power cut: it says nothing.
+    /// The file is empty, which is how a file system may leave it after a power cut: it says nothing.
     Silent,
     /// It is not there, or makes no sense.
     Damaged(String),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Written {
     seq: u64,
     hash: String,
@@ -52,18 +53,14 @@ fn parse(bytes: &[u8]) -> Head {
         .unwrap_or_else(|| Head::Damaged("`head` is damaged".to_owned()))
 }
 
-/// Replaces the head of a run's directory: a reader sees the old one or the new one.
+/// Replaces the head of a run's directory.
 pub(super) fn replace(directory: &Path, seq: u64, hash: &Hash) -> Result<(), JournalError> {
     let path = directory.join(HEAD);
-    let fresh = directory.join("head.new");
-    write(&fresh, seq, hash).map_err(JournalError::io("write", &fresh))?;
-    fs::rename(&fresh, &path).map_err(JournalError::io("replace", &path))
-}
-
-fn write(path: &Path, seq: u64, hash: &Hash) -> io::Result<()> {
-    let head = serde_json::to_string(&Written { seq, hash: hash.as_str().to_owned() })?;
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    writeln!(file, "{head}")
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+    // The blanks keep the length, and are none of a JSON reader's business.
+    let head = format!("{{\"seq\":{seq:<20},\"hash\":\"{}\"}}\n", hash.as_str());
+    file.and_then(|file| file.write_all_at(head.as_bytes(), 0)).map_err(JournalError::io("write", &path))
 }
 
 #[cfg(test)]
