@@ -73,6 +73,7 @@ fn shipped_runbooks_plan_offline() {
            … 41 more lines
 
      3 ○ below_limit  assert · read
+         Every table is below the limit
          after `database`, `tables`
          known after `tables`
            steps.tables.rows | selectattr('too_large') | list | length == 0
