@@ -114,11 +114,17 @@ impl Bench {
         }
     }
 
-    /// A command on 10,000 steps, and how it grows from 1,000.
+    /// A command on 10,000 steps, of one statement each and of every kind, and how it grows from 1,000.
     fn large(&self, command: &[&str]) {
+        let statement = |index| format!("SELECT count(*) FROM orders WHERE id > {index}");
+        self.large_of("plain", command, &|name, count| generated::statements(name, count, &statement));
+        self.large_of("varied", command, &generated::varied);
+    }
+
+    fn large_of(&self, steps: &str, command: &[&str], generate: &dyn Fn(&str, usize) -> String) {
         let [small, large] = [1_000, 10_000].map(|count| {
-            let file = self.path(&format!("generated-{count}.yaml"));
-            std::fs::write(&file, generated::varied(&format!("generated-{count}"), count)).unwrap();
+            let file = self.path(&format!("{steps}-{count}.yaml"));
+            std::fs::write(&file, generate(&format!("{steps}-{count}"), count)).unwrap();
             [command, &[file.to_str().unwrap()]].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
         });
         let measured = |arguments: &[String]| {
@@ -128,9 +134,9 @@ impl Bench {
         let (large_times, small_times) = alternately(7, || measured(&large), || measured(&small));
         let name = command.join(" ");
         let peak = peak(&mut measured(&large));
-        let large = Figure::time(&format!("{name} of 10,000 steps"), large_times);
+        let large = Figure::time(&format!("{name}: 10,000 {steps} steps"), large_times);
         large.clone().below(Duration::from_millis(500)).peak(peak, Some(150 * MIB)).print();
-        large.named(&format!("{name}: 10,000 to 1,000 steps")).against("1,000", small_times, 12.0).print();
+        large.named(&format!("{name}: 10,000 to 1,000 {steps}")).against("1,000", small_times, 12.0).print();
     }
 
     fn selects(&self) {

@@ -11,7 +11,7 @@ use super::spec::milliseconds;
 use super::{SqlInput, Wrapping, watch};
 use crate::connect::postgres::{QueryError, ResultLimits, StatementResult};
 use crate::connect::{LentSession, OutputFile, Purpose, SessionKey, open_input};
-use crate::model::{Effect, Failure, StoppedBy, format_size};
+use crate::model::{Certainty, Effect, Failure, StoppedBy, format_size};
 use crate::sql::{CopyDirection, Statement, quote_ident, quote_literal};
 use crate::step::context::RunContext;
 use crate::step::error::StepError;
@@ -318,10 +318,7 @@ impl<'a> Attempt<'a> {
 
     /// Temporary tables, prepared statements and session locks do not outlive their step.
     async fn clear(&self, lent: &mut LentSession) -> bool {
-        let leaves = |statement: &Statement| {
-            statement.class.effect > Effect::Read || matches!(statement.verb.as_str(), "PREPARE" | "DECLARE")
-        };
-        if !self.input.statements.iter().any(leaves) {
+        if !self.input.statements.iter().any(may_leave_something) {
             return true;
         }
         lent.query(CLEAR, &ResultLimits::default()).await.is_ok()
@@ -329,6 +326,16 @@ impl<'a> Attempt<'a> {
 
     fn done(self) -> Done<SqlOutput> {
         Done { warnings: self.output.warnings.clone(), output: self.output, ends_run: None }
+    }
+}
+
+/// Plain changes of rows leave nothing in the session, and are too many to be cleaned up after one by one.
+fn may_leave_something(statement: &Statement) -> bool {
+    let rows = matches!(statement.verb.as_str(), "INSERT" | "UPDATE" | "DELETE" | "MERGE");
+    let known = statement.class.certainty == Certainty::Known && statement.functions.is_empty();
+    match statement.verb.as_str() {
+        "PREPARE" | "DECLARE" => true,
+        _ => statement.class.effect > Effect::Read && !(rows && known),
     }
 }
 
