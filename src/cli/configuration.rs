@@ -110,7 +110,7 @@ mod tests {
     fn check(origin: &str, config: Option<&str>, expected: &[&str]) {
         let process = ProcessEnvironment {
             home: Some("/home/dba".into()),
-            directory: "/work".into(),
+            directory: "/wms".into(),
             ..ProcessEnvironment::default()
         };
         let places = places(origin, config.map(Path::new), &process);
@@ -121,13 +121,13 @@ mod tests {
     #[test]
     fn the_file_is_looked_for_near_the_runbook_first() {
         let user = "/home/dba/.config/runbook/config.yaml";
-        check("shipped:weekly-vacuum.yaml", None, &["/work/runbook.yaml", user]);
-        check("/work/runbooks/a.yaml", None, &["/work/runbooks/runbook.yaml", "/work/runbook.yaml", user]);
+        check("shipped:weekly-vacuum.yaml", None, &["/wms/runbook.yaml", user]);
+        check("/wms/runbooks/a.yaml", None, &["/wms/runbooks/runbook.yaml", "/wms/runbook.yaml", user]);
         check(
             "/srv/books/a.yaml",
             None,
-            &["/srv/books/runbook.yaml", "/srv/runbook.yaml", "/work/runbook.yaml", user],
+            &["/srv/books/runbook.yaml", "/srv/runbook.yaml", "/wms/runbook.yaml", user],
         );
-        check("a.yaml", Some("etc/e.yaml"), &["/work/etc/e.yaml"]);
+        check("a.yaml", Some("etc/e.yaml"), &["/wms/etc/e.yaml"]);
     }
 }

@@ -414,17 +414,17 @@ fn runs_live_where_the_environment_says() {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             home: home.map(Into::into),
-            directory: "/work".into(),
+            directory: "/wms".into(),
             ..ProcessEnvironment::default()
         };
         let directory = Store::open(&environment).directory(&run());
         assert_eq!(directory.to_str().unwrap(), format!("{expected}/20261122-030000-ab12"));
     };
     check(&[("RUNBOOK_STATE", "/state"), ("XDG_STATE_HOME", "/xdg")], Some("/home/dba"), "/state");
-    check(&[("RUNBOOK_STATE", "state")], Some("/home/dba"), "/work/state");
+    check(&[("RUNBOOK_STATE", "state")], Some("/home/dba"), "/wms/state");
     check(&[("RUNBOOK_STATE", ""), ("XDG_STATE_HOME", "/xdg")], Some("/home/dba"), "/xdg/runbook/runs");
     check(&[("XDG_STATE_HOME", "relative")], Some("/home/dba"), "/home/dba/.local/state/runbook/runs");
-    check(&[], None, "/work/.runbook/runbook/runs");
+    check(&[], None, "/wms/.runbook/runbook/runs");
 }
 
 #[test]

@@ -60,8 +60,8 @@ fn environments_are_found_or_the_nearest_is_named() {
     assert_snapshot!(sandbox.run("plan sample --env prod --set schema_name=shop"), @r#"
     --- stderr
     error: there is no environment `prod`: no runbook.yaml says what environments are
-      looked for SANDBOX/work/runbooks/runbook.yaml
-      looked for SANDBOX/work/runbook.yaml
+      looked for SANDBOX/here/runbooks/runbook.yaml
+      looked for SANDBOX/here/runbook.yaml
       looked for SANDBOX/home/.config/runbook/config.yaml
     · Write a runbook.yaml beside the runbook, or name a file with --config.
     --- exit 2

@@ -27,7 +27,7 @@ impl Sandbox {
     /// An empty directory, and only the variables every login has.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
-        for inner in ["home", "work"] {
+        for inner in ["home", "here"] {
             std::fs::create_dir(folder.path().join(inner)).expect("a new directory is empty");
         }
         let home = folder.path().join("home");
@@ -50,7 +50,7 @@ impl Sandbox {
 
     /// The working directory.
     pub(crate) fn directory(&self) -> PathBuf {
-        self.folder.path().join("work")
+        self.folder.path().join("here")
     }
 
     /// The directory of everything the program keeps for itself.
