@@ -11,14 +11,17 @@ use std::task::{Context, Poll};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter};
 
 use crate::model::Failure;
+
+/// COPY hands over a row at a time, and a call to the system for each would cost more than the server's work.
+const BUFFER: usize = 1 << 20;
 
 /// A file being written, under its name with `.part` added. Dropped without [`OutputFile::keep`], it is removed.
 #[derive(Debug)]
 pub struct OutputFile {
-    file: File,
+    file: BufWriter<File>,
     path: PathBuf,
     part: PartFile,
     digest: Sha256,
@@ -67,7 +70,7 @@ impl OutputFile {
             .open(&part)
             .map_err(|error| cannot("write", &part, &error))?;
         Ok(Self {
-            file: File::from_std(file),
+            file: BufWriter::with_capacity(BUFFER, File::from_std(file)),
             path: path.to_owned(),
             part: PartFile(Some(part)),
             digest: Sha256::new(),
@@ -99,7 +102,7 @@ impl OutputFile {
         let Self { path, .. } = &self;
         let path = path.clone();
         self.file.flush().await.map_err(|error| cannot("write", &path, &error))?;
-        self.file.sync_all().await.map_err(|error| cannot("sync", &path, &error))?;
+        self.file.get_ref().sync_all().await.map_err(|error| cannot("sync", &path, &error))?;
         if !self.overwrite && path.exists() {
             return Err(exists(&path));
         }

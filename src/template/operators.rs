@@ -362,8 +362,16 @@ fn broken(word: &str, left: f64, right: f64) -> f64 {
         "-" => left - right,
         "*" => left * right,
         "/" => left / right,
-        "//" => (left / right).floor(),
-        "%" => left - right * (left / right).floor(),
+        "//" => ((left - floored_remainder(left, right)) / right).round(),
+        "%" => floored_remainder(left, right),
         _ => left.powf(right),
     }
+}
+
+/// The exact remainder with the sign of the divisor, as in Python. The floor of `left / right` would be wrong where
+/// that quotient was rounded up to a whole number: `1.0 // 0.1` is 9.
+fn floored_remainder(left: f64, right: f64) -> f64 {
+    let remainder = left % right;
+    let toward_zero = remainder != 0.0 && (remainder < 0.0) != (right < 0.0);
+    if toward_zero { remainder + right } else { remainder }
 }

@@ -68,6 +68,8 @@ fn expressions_have_values() {
     check("1 + 2 * 3", json!(7));
     check("7 / 2", json!(3.5));
     check("-7 // 2", json!(-4));
+    check("1.0 // 0.1", json!(9.0));
+    check("-34.0 // (-17 / 3)", json!(5.0));
     check("-7 % 3", json!(2));
     check("2 ** 10", json!(1024));
     check("-params.limit", json!(-80));

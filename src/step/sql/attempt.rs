@@ -1,5 +1,6 @@
 //! One attempt of a `sql` step: a session, its settings, the statements, and what became of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -280,7 +281,7 @@ impl<'a> Attempt<'a> {
         let path = self.cx.files.join(self.input.stdout_file.as_deref().unwrap_or_default());
         let mut file = OutputFile::create(&path, self.input.overwrite)?;
         let cx = self.cx;
-        let progress = |bytes| cx.events.progress("copying", None, Some(size(bytes)));
+        let progress = copied(cx);
         self.cancellable(&statement.text, phase, async |lent| {
             lent.session.copy_out(&statement.text, &mut file, &progress).await
         })
@@ -293,7 +294,7 @@ impl<'a> Attempt<'a> {
         let path = self.cx.files.join(self.input.stdin_file.as_deref().unwrap_or_default());
         let mut file = open_input(&path).await?;
         let cx = self.cx;
-        let progress = |bytes| cx.events.progress("copying", None, Some(size(bytes)));
+        let progress = copied(cx);
         let copied = self
             .cancellable(&statement.text, phase, async |lent| {
                 lent.session.copy_in(&statement.text, &mut file, &progress).await
@@ -344,6 +345,18 @@ fn unanswered(phase: Phase, by: StoppedBy) -> StepError {
     match phase {
         Phase::Standing { done: 0, read: true } => StepError::Failed(failure),
         _ => StepError::Uncertain(failure.applied(crate::model::Applied::Unknown)),
+    }
+}
+
+/// Tells how much was copied, after each few megabytes.
+fn copied<'a>(cx: &'a RunContext<'_>) -> impl Fn(u64) + Send + Sync + 'a {
+    const STEP: u64 = 4 << 20;
+    let told = AtomicU64::new(0);
+    move |bytes| {
+        if bytes >= told.load(Ordering::Relaxed) + STEP {
+            told.store(bytes, Ordering::Relaxed);
+            cx.events.progress("copying", None, Some(size(bytes)));
+        }
     }
 }
 
