@@ -96,7 +96,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["cli", "connect", "demo", "engine", "plan", "step", "ui"]),
     ("tokio_postgres", &["connect"]),
     ("tokio_postgres_rustls", &["connect"]),
-    ("tokio_rustls", &["connect"]),
     ("unicode_width", &["report", "template"]),
 ];
 
