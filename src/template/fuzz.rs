@@ -283,24 +283,3 @@ fn deep_and_long_texts_are_refused_or_survived() {
         exercise(&format!("{}{}", "{% for x in [1] %}".repeat(depth), "{% endfor %}".repeat(depth)));
     }
 }
-
-#[test]
-#[ignore = "a measurement, not a check: run it with --nocapture in a release build"]
-fn speed() {
-    #[expect(clippy::disallowed_methods, reason = "measures real time")]
-    let clock = std::time::Instant::now;
-    let texts = [
-        "SELECT 1 FROM pg_class WHERE relname = 'x'",
-        "{{ params.a }}",
-        "a {{ params.b }} of {{ steps.x.yy | length }}",
-    ];
-    let started = clock();
-    let templates: Vec<_> = (0..10_000).map(|n| Template::parse(texts[n % 3]).unwrap()).collect();
-    println!("10,000 parsed in {:?}", started.elapsed());
-    let scope = scope();
-    let started = clock();
-    for template in &templates {
-        drop(template.render(&scope));
-    }
-    println!("10,000 rendered in {:?}", started.elapsed());
-}

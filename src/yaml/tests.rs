@@ -420,30 +420,3 @@ fn every_code_explains_itself() {
         assert!(code.explanation.len() > 200, "{}", code.name);
     }
 }
-
-#[test]
-#[ignore = "a measurement: prints time and size for ten thousand steps"]
-#[expect(clippy::disallowed_methods, reason = "measures")]
-fn ten_thousand_steps() {
-    let mut text = "name: many\nsteps:\n".to_owned();
-    for step in 0..10_000 {
-        writeln!(
-            text,
-            "- id: step-{step}\n  description: \"Rebuild the index of partition {step}\"\n  needs: [step-{step}, other]\n  \
-             sql: |\n    SELECT count(*)\n    FROM orders\n    WHERE id = {step}\n  retry: {{attempts: 3, delay: 5s}}"
-        )
-        .unwrap();
-    }
-    let resident = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        status
-            .lines()
-            .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
-            .collect::<String>()
-    };
-    let before = resident();
-    let start = std::time::Instant::now();
-    let document = parsed(&text);
-    println!("{} bytes, {} nodes: {:?}", text.len(), document.nodes.len(), start.elapsed());
-    println!("{before} -> {}", resident());
-}
