@@ -1,8 +1,10 @@
 //! What a journal promises, as tests over whole runs on disk.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -40,7 +42,7 @@ impl Bench {
         write(&mut writer, events);
     }
 
-    fn path(&self, file: &str) -> std::path::PathBuf {
+    fn path(&self, file: &str) -> PathBuf {
         self.store.directory(&run()).join(file)
     }
 
@@ -282,19 +284,50 @@ fn a_full_disk_is_an_error_and_no_panic() {
     assert!(matches!(writer.append(&event(2, finished())), Err(JournalError::Broken { .. })));
 }
 
+/// A file system of 256 kB that only this process and its keeper see; it goes when the keeper's input ends.
+struct SmallDisk {
+    keeper: Child,
+    _mountpoint: TempDir,
+    path: PathBuf,
+}
+
+impl SmallDisk {
+    fn mount() -> Self {
+        let mountpoint = tempfile::tempdir().unwrap();
+        let script = r#"mount -t tmpfs -o size=256k tmpfs "$0" && echo mounted && read -r end"#;
+        let mut keeper = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+            .arg(mountpoint.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare of util-linux must be installed");
+        let mut said = String::new();
+        BufReader::new(keeper.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(
+            said, "mounted\n",
+            "user namespaces must be allowed: see kernel.unprivileged_userns_clone"
+        );
+        let inside = mountpoint.path().strip_prefix("/").unwrap();
+        let path = Path::new("/proc").join(keeper.id().to_string()).join("root").join(inside);
+        Self { keeper, _mountpoint: mountpoint, path }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        drop(self.keeper.wait());
+    }
+}
+
 #[test]
-#[ignore = "mounts a file system, so it needs root"]
 fn a_run_survives_a_disk_that_fills_up_and_is_freed() {
-    let mount = tempfile::tempdir().unwrap();
-    let command = |program: &str, arguments: &[&str]| {
-        let status = std::process::Command::new(program).args(arguments).arg(mount.path()).status().unwrap();
-        assert!(status.success(), "{program}");
-    };
-    command("mount", &["-t", "tmpfs", "-o", "size=256k", "tmpfs"]);
-    let store = Store::at(mount.path().join("runs"));
+    let disk = SmallDisk::mount();
+    let store = Store::at(disk.path.join("runs"));
     let mut writer = store.create(&run()).unwrap();
     writer.append(&event(1, started())).unwrap();
-    let ballast = mount.path().join("ballast");
+    let ballast = disk.path.join("ballast");
     assert!(fs::write(&ballast, vec![0; 1 << 20]).is_err());
     let mut seq = 1;
     let error = loop {
@@ -312,7 +345,6 @@ fn a_run_survives_a_disk_that_fills_up_and_is_freed() {
     drop(writer);
     let history = store.read(&run()).unwrap();
     assert_eq!((history.events.len() as u64, history.verdict), (seq + 1, Verdict::Ok));
-    command("umount", &[]);
 }
 
 #[test]
