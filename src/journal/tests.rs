@@ -459,23 +459,6 @@ fn runs_live_where_the_environment_says() {
     check(&[], None, "/wms/.runbook/runbook/runs");
 }
 
-#[test]
-#[ignore = "measures time: run it alone and in release"]
-fn a_hundred_thousand_events_open_within_a_second() {
-    let bench = Bench::new();
-    let mut writer = bench.store.create(&run()).unwrap();
-    writer.append(&event(1, started())).unwrap();
-    for seq in 2..=100_000 {
-        let kind = if seq % 2 == 0 { begin("look", Effect::Read) } else { end("look", 0.5) };
-        writer.append(&event(seq, kind)).unwrap();
-    }
-    drop(writer);
-    let begin = tokio::time::Instant::now();
-    assert_eq!(bench.history().events.len(), 100_000);
-    println!("{} bytes in {:?}", bench.bytes().len(), begin.elapsed());
-    assert!(begin.elapsed().as_secs_f64() < 1.0);
-}
-
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -9,6 +9,7 @@
 
 mod figure;
 mod generated;
+mod history;
 mod measure;
 mod server;
 
@@ -49,6 +50,7 @@ const GROUPS: &[(&str, Measure)] = &[
     ("start", Bench::start),
     ("check", |bench| bench.large(&["check"])),
     ("plan", |bench| bench.large(&["plan", "--offline"])),
+    ("report", Bench::report),
     ("select", Bench::selects),
     ("insert", Bench::inserts),
     ("copy", Bench::copy),
@@ -137,6 +139,20 @@ impl Bench {
         let large = Figure::time(&format!("{name}: 10,000 {steps} steps"), large_times);
         large.clone().below(Duration::from_millis(500)).peak(peak, Some(150 * MIB)).print();
         large.named(&format!("{name}: 10,000 to 1,000 {steps}")).against("1,000", small_times, 12.0).print();
+    }
+
+    /// A journal is opened whole: read, verified by its hashes, folded into the state of the run.
+    fn report(&self) {
+        let state = self.path("state");
+        history::write(&state, 100_000);
+        let report = || {
+            let mut command = self.runbook(&["report", history::RUN]);
+            command.env("RUNBOOK_STATE", &state);
+            command
+        };
+        let samples = (0..7).map(|_| timed(&mut report())).collect();
+        let figure = Figure::time("report of 100,000 events", samples).below(Duration::from_secs(1));
+        figure.peak(peak(&mut report()), None).print();
     }
 
     fn selects(&self) {
