@@ -4,10 +4,10 @@
 //! the old one or the new one. It is not synced itself: an older head after a power cut notices a little less, and costs
 //! no second sync an effect. A new file for each effect would cost more than the sync of the journal.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -53,14 +53,28 @@ fn parse(bytes: &[u8]) -> Head {
         .unwrap_or_else(|| Head::Damaged("`head` is damaged".to_owned()))
 }
 
-/// Replaces the head of a run's directory.
-pub(super) fn replace(directory: &Path, seq: u64, hash: &Hash) -> Result<(), JournalError> {
-    let path = directory.join(HEAD);
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
-    // The blanks keep the length, and are none of a JSON reader's business.
-    let head = format!("{{\"seq\":{seq:<20},\"hash\":\"{}\"}}\n", hash.as_str());
-    file.and_then(|file| file.write_all_at(head.as_bytes(), 0)).map_err(JournalError::io("write", &path))
+/// The head of a run that is written.
+#[derive(Debug)]
+pub(super) struct HeadFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl HeadFile {
+    /// Opens the head of a run's directory; it is made if it is not there.
+    pub(super) fn open(directory: &Path) -> Result<Self, JournalError> {
+        let path = directory.join(HEAD);
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+        Ok(Self { file: file.map_err(JournalError::io("open", &path))?, path })
+    }
+
+    /// Replaces what it says.
+    pub(super) fn replace(&self, seq: u64, hash: &Hash) -> Result<(), JournalError> {
+        // The blanks keep the length, and are none of a JSON reader's business.
+        let head = format!("{{\"seq\":{seq:<20},\"hash\":\"{}\"}}\n", hash.as_str());
+        self.file.write_all_at(head.as_bytes(), 0).map_err(JournalError::io("write", &self.path))
+    }
 }
 
 #[cfg(test)]
@@ -72,8 +86,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         assert_eq!(read(path).unwrap(), Head::Damaged("`head` is missing".to_owned()));
-        replace(path, 7, &Hash::GENESIS).unwrap();
-        replace(path, 8, &Hash::GENESIS).unwrap();
+        let head = HeadFile::open(path).unwrap();
+        head.replace(7, &Hash::GENESIS).unwrap();
+        head.replace(8, &Hash::GENESIS).unwrap();
         assert_eq!(read(path).unwrap(), Head::At(8, Hash::GENESIS));
         for (bytes, expected) in [("", Head::Silent), ("{", Head::Damaged("`head` is damaged".to_owned()))] {
             fs::write(path.join(HEAD), bytes).unwrap();

@@ -1,7 +1,8 @@
 //! What happened, on disk: append-only, versioned, hash-chained, one directory a run.
 //!
 //! ```text
-//! runs/20261122-030000-ab12/journal.ndjson    one durable event a line (see `record`), locked while the run lives
+//! runs/20261122-030000-ab12/journal.ndjson    one durable event a line (see `record`), locked while the run lives;
+//!                                             until its end there may be zeros behind the lines (see `writer`)
 //! runs/20261122-030000-ab12/head              number and hash of the last synced line, replaced after each sync
 //! ```
 //!

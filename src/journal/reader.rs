@@ -1,6 +1,7 @@
 //! [`History`]: a journal read back and verified.
 //!
-//! A journal is whole, or whole but for one torn last line (the process died while it wrote), or report-only.
+//! A journal is whole, or whole but for one torn last line (the process died while it wrote), or report-only. Zeros
+//! behind what was synced were put there by the writer for lines that never came, or came in part.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -75,8 +76,10 @@ impl Reading {
 
     /// Takes a line with its newline; whether there can be more.
     fn take(&mut self, line: &[u8], run: &RunId, head: &Head) -> bool {
-        let Some(content) = line.strip_suffix(b"\n") else {
-            self.history.torn = !line.is_empty();
+        let synced = matches!(head, Head::At(seq, _) if *seq > self.seq);
+        let whole = |content: &&[u8]| synced || !content.contains(&0);
+        let Some(content) = line.strip_suffix(b"\n").filter(whole) else {
+            self.history.torn = line.iter().any(|&byte| byte != 0);
             return false;
         };
         match record::decode(content, &self.hash).and_then(|found| self.fits(found, run)) {

@@ -6,9 +6,10 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::head::HeadFile;
 use super::reader::{self, Reading};
 use super::record::Hash;
-use super::{History, JournalError, RunSummary, Verdict, Writer, durations, head, summary};
+use super::{History, JournalError, RunSummary, Verdict, Writer, durations, summary};
 use crate::model::{ProcessEnvironment, RunId, StepId};
 
 pub(super) const JOURNAL: &str = "journal.ndjson";
@@ -50,17 +51,18 @@ impl Store {
         self.create_directory(run, &directory)?;
         let path = directory.join(JOURNAL);
         let file = OpenOptions::new()
-            .append(true)
+            .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&path)
             .map_err(JournalError::io("create", &path))?;
         lock(&file, run, &path)?;
-        head::replace(&directory, 0, &Hash::GENESIS)?;
+        let head = HeadFile::open(&directory)?;
+        head.replace(0, &Hash::GENESIS)?;
         for directory in [&directory, &self.root] {
             sync_directory(directory)?;
         }
-        Ok(Writer::new(file, &directory, 0, 0, Hash::GENESIS))
+        Ok(Writer::new(file, &path, head, 0, (0, Hash::GENESIS)))
     }
 
     /// Continues a run's journal after its last good line; refuses one that is only good for reading.
@@ -68,7 +70,7 @@ impl Store {
         let directory = self.directory(run);
         let path = directory.join(JOURNAL);
         let file =
-            OpenOptions::new().append(true).open(&path).map_err(|error| self.missing(run, &path, error))?;
+            OpenOptions::new().write(true).open(&path).map_err(|error| self.missing(run, &path, error))?;
         lock(&file, run, &path)?;
         let Reading { history, bytes, seq, hash, .. } = reader::read(&directory, run)?;
         if let Verdict::ReportOnly(reason) = history.verdict {
@@ -76,8 +78,9 @@ impl Store {
         }
         file.set_len(bytes).map_err(JournalError::io("write", &path))?;
         file.sync_data().map_err(JournalError::io("sync", &path))?;
-        head::replace(&directory, seq, &hash)?;
-        Ok((Writer::new(file, &directory, bytes, seq, hash), history))
+        let head = HeadFile::open(&directory)?;
+        head.replace(seq, &hash)?;
+        Ok((Writer::new(file, &path, head, bytes, (seq, hash)), history))
     }
 
     /// Reads a run back.

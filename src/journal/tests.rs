@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use super::head::HeadFile;
 use super::record::Hash;
 use super::scripted::{begin, end, event, events, finished, run, short, started};
 use super::store::{HEAD, JOURNAL};
@@ -173,6 +174,39 @@ fn a_run_goes_on_where_it_was_torn() {
     assert_eq!(bench.history(), History { events: short(), torn: false, verdict: Verdict::Ok });
 }
 
+#[test]
+fn a_run_goes_on_over_the_zeros_that_a_killed_one_left() {
+    let bench = Bench::new();
+    let mut writer = bench.store.create(&run()).unwrap();
+    for event in &short()[..4] {
+        writer.append(event).unwrap();
+        writer.sync().unwrap();
+    }
+    let killed = bench.bytes();
+    assert_eq!((lines(&killed), killed.last()), (4, Some(&0)), "a file that can be synced without growing");
+    drop(writer);
+    assert_eq!(bench.bytes().last(), Some(&b'\n'), "a run that ends leaves nothing but its lines");
+    fs::write(bench.path(JOURNAL), &killed).unwrap();
+    assert_eq!(bench.history(), History { events: short()[..4].to_vec(), torn: false, verdict: Verdict::Ok });
+    assert_eq!(bench.state(), "interrupted");
+    let (mut writer, _) = bench.store.resume(&run()).unwrap();
+    write(&mut writer, &short()[4..]);
+    drop(writer);
+    assert_eq!(bench.history(), History { events: short(), torn: false, verdict: Verdict::Ok });
+}
+
+#[test]
+fn lines_of_which_a_power_cut_kept_only_the_end_are_torn() {
+    let bench = Bench::with(&short());
+    let good = bench.bytes();
+    let ends: Vec<usize> = (0..good.len()).filter(|&index| good[index] == b'\n').collect();
+    vouch(&bench, 4);
+    let mut bad = good.clone();
+    bad[ends[3] + 9..ends[4] + 9].fill(0);
+    fs::write(bench.path(JOURNAL), bad).unwrap();
+    assert_eq!(bench.history(), History { events: short()[..4].to_vec(), torn: true, verdict: Verdict::Ok });
+}
+
 /// Replaces a text in the journal and says what the reader thinks of it.
 fn edited(from: &str, to: &str) -> String {
     let bench = Bench::with(&short());
@@ -247,16 +281,19 @@ fn a_journal_cut_anywhere_is_a_prefix_and_never_less_than_was_synced() {
         let near =
             |length: &usize| good[length.saturating_sub(2)..].iter().take(3).any(|&byte| byte == b'\n');
         for length in (0..=good.len()).filter(|length| length % 7 == 0 || near(length)) {
-            fs::write(bench.path(JOURNAL), &good[..length]).unwrap();
             let whole_lines = lines(&good[..length]);
             let whole = length == 0 || good[length - 1] == b'\n';
-            let history = bench.history();
-            assert_eq!(history.events, short()[..whole_lines]);
-            assert_eq!(
-                (history.torn, history.verdict == Verdict::Ok),
-                (!whole, whole_lines >= head),
-                "{length} {head}"
-            );
+            // The writer puts zeros ahead of its lines.
+            for zeros in [0, 1, 700] {
+                fs::write(bench.path(JOURNAL), [&good[..length], &vec![0; zeros]].concat()).unwrap();
+                let history = bench.history();
+                assert_eq!(history.events, short()[..whole_lines]);
+                assert_eq!(
+                    (history.torn, history.verdict == Verdict::Ok),
+                    (!whole, whole_lines >= head),
+                    "{length} {head} {zeros}"
+                );
+            }
         }
     }
 }
@@ -276,7 +313,8 @@ fn a_full_disk_is_an_error_and_no_panic() {
     let bench = Bench::new();
     drop(bench.store.create(&run()).unwrap());
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut writer = Writer::new(full, &bench.path(""), 0, 0, Hash::GENESIS);
+    let head = HeadFile::open(&bench.store.directory(&run())).unwrap();
+    let mut writer = Writer::new(full, &bench.path(JOURNAL), head, 0, (0, Hash::GENESIS));
     let error = writer.append(&event(1, started())).unwrap_err();
     assert!(error.to_string().ends_with("the disk is full"), "{error}");
     assert!(error.help().unwrap().starts_with("Free some space"));

@@ -4,16 +4,21 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use super::JournalError;
+use super::head::HeadFile;
 use super::record::{self, Hash};
-use super::{JournalError, head, store::JOURNAL};
 use crate::event::{Event, EventKind, Place};
 use crate::model::Effect;
 
 /// Lines wait in memory up to this many bytes.
 const BUFFERED: usize = 64 * 1024;
+
+/// Zeros written ahead of the lines: a sync of bytes that already belong to the file writes these bytes alone, where a
+/// file that has grown takes the file system's own journal along, at several times the cost.
+static AHEAD: [u8; 256 * 1024] = [0; 256 * 1024];
 
 /// Appends the events of one run; the run is locked while this lives.
 ///
@@ -23,11 +28,13 @@ const BUFFERED: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Writer {
     file: File,
-    directory: PathBuf,
     path: PathBuf,
     buffer: Vec<u8>,
-    /// The bytes in the file.
+    /// The bytes of lines in the file.
     written: u64,
+    /// The bytes of the file; those behind the lines are zeros.
+    length: u64,
+    head: HeadFile,
     /// The last line, in the file or in the buffer.
     seq: u64,
     hash: Hash,
@@ -47,13 +54,20 @@ enum Urgency {
 
 impl Writer {
     /// Continues a locked file that ends, after `written` bytes, with the line of this number and hash.
-    pub(super) fn new(file: File, directory: &Path, written: u64, seq: u64, hash: Hash) -> Self {
+    pub(super) fn new(
+        file: File,
+        path: &Path,
+        head: HeadFile,
+        written: u64,
+        (seq, hash): (u64, Hash),
+    ) -> Self {
         Self {
             file,
-            directory: directory.to_owned(),
-            path: directory.join(JOURNAL),
+            path: path.to_owned(),
+            head,
             buffer: Vec::new(),
             written,
+            length: written,
             seq,
             hash,
             vouched: seq,
@@ -82,15 +96,32 @@ impl Writer {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.file.write_all(&self.buffer) {
+        if let Err(error) = self.file.write_all_at(&self.buffer, self.written) {
             // A line written in part must not stand before the next one.
-            if self.file.set_len(self.written).is_err() {
+            if self.cut().is_err() {
                 self.broken = Some(error.to_string());
             }
             return Err(JournalError::io("write", &self.path)(error));
         }
         self.written += self.buffer.len() as u64;
+        self.length = self.length.max(self.written);
         self.buffer.clear();
+        Ok(())
+    }
+
+    /// Makes the file end with its last line.
+    fn cut(&mut self) -> std::io::Result<()> {
+        self.file.set_len(self.written)?;
+        self.length = self.written;
+        Ok(())
+    }
+
+    /// Makes the file longer than its lines, unless there is no space: then the lines alone may still fit.
+    fn grow(&mut self) -> std::io::Result<()> {
+        match self.file.write_all_at(&AHEAD, self.written) {
+            Ok(()) => self.length = self.written + AHEAD.len() as u64,
+            Err(_) => self.cut()?,
+        }
         Ok(())
     }
 
@@ -100,12 +131,14 @@ impl Writer {
         if self.vouched == self.seq {
             return Ok(());
         }
-        if let Err(error) = self.file.sync_data() {
+        // The first sync may be the last one, as in a run of nothing but reads.
+        let grown = if self.vouched > 0 && self.length == self.written { self.grow() } else { Ok(()) };
+        if let Err(error) = grown.and_then(|()| self.file.sync_data()) {
             // The kernel may have dropped the pages and call the next sync a success.
             self.broken = Some(error.to_string());
             return Err(JournalError::io("sync", &self.path)(error));
         }
-        head::replace(&self.directory, self.seq, &self.hash)?;
+        self.head.replace(self.seq, &self.hash)?;
         self.vouched = self.seq;
         Ok(())
     }
@@ -148,8 +181,11 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// A run that ends by an error still leaves what it knows.
+    /// A run that ends by an error still leaves what it knows. Zeros that stay do no harm: a reader passes them over.
     fn drop(&mut self) {
         self.flush().ok();
+        if self.length > self.written {
+            self.cut().ok();
+        }
     }
 }
