@@ -22,8 +22,8 @@ pub(super) fn describe(text: &str, range: Range<usize>, node: &Node) -> Statemen
         progress: progress(node),
         copy: copy(node),
         prepared: is_prepared(node),
-        parameters: parameters(node),
-        functions: functions(node),
+        parameters: parameters(node, text),
+        functions: functions(node, text),
         relations: locks::relations(node),
         undo_note: undo(node, &class),
         closes_database_sessions: closes_sessions(node),
@@ -121,7 +121,8 @@ fn copy(node: &Node) -> Option<CopyDirection> {
     streams.then_some(direction)
 }
 
-fn is_prepared(node: &Node) -> bool {
+/// Whether it is one of the statements that take `$1`, which are those that read or write rows.
+pub(super) fn is_prepared(node: &Node) -> bool {
     matches!(
         node.kind(),
         Kind::SELECT
@@ -136,13 +137,20 @@ fn is_prepared(node: &Node) -> bool {
     )
 }
 
-fn parameters(node: &Node) -> usize {
+fn parameters(node: &Node, text: &str) -> usize {
+    // Walking the tree costs more than everything else here.
+    if !text.contains('$') {
+        return 0;
+    }
     let numbers = tokens(node).filter(|token| token.kind() == Kind::POSITIONAL_PARAM);
     numbers.filter_map(|token| token.text().strip_prefix('$')?.parse().ok()).max().unwrap_or_default()
 }
 
-fn functions(node: &Node) -> Vec<String> {
+fn functions(node: &Node, text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
+    if !text.contains('(') {
+        return found;
+    }
     for name in classify::called(node).map(|(_, name)| name.join(".")) {
         if !found.contains(&name) {
             found.push(name);

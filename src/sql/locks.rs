@@ -2,6 +2,7 @@
 //! partitions, views' tables or what a function does.
 
 use super::alter_table;
+use super::describe::is_prepared;
 use super::lock_mode::LockMode;
 use super::tree::{Kind, Node, child, compact, contains, has, option_is_on, says};
 
@@ -46,17 +47,21 @@ fn is_relation(kind: Kind) -> bool {
 }
 
 fn named(node: &Node) -> impl Iterator<Item = Node> {
-    let expressions: Vec<String> = node
-        .descendants()
-        .filter(|below| below.kind() == Kind::CTE_NAME)
-        .map(|name| compact(&name))
-        .collect();
+    let (mut relations, mut expressions) = (Vec::new(), Vec::new());
+    for below in node.descendants() {
+        match below.kind() {
+            Kind::CTE_NAME => expressions.push(compact(&below)),
+            kind if is_relation(kind) => relations.push(below),
+            _ => {}
+        }
+    }
     // Only what is read can be a common table expression: the target of a write never is.
     let is_expression = move |below: &Node| {
-        below.parent().is_some_and(|parent| parent.kind() == Kind::RELATION_FROM_ITEM)
+        !expressions.is_empty()
+            && below.parent().is_some_and(|parent| parent.kind() == Kind::RELATION_FROM_ITEM)
             && expressions.contains(&compact(below))
     };
-    node.descendants().filter(move |below| is_relation(below.kind()) && !is_expression(below))
+    relations.into_iter().filter(move |below| !is_expression(below))
 }
 
 #[derive(Default)]
@@ -232,24 +237,16 @@ fn strip_with(write: &Node) -> Node {
 }
 
 fn is_query(node: &Node) -> bool {
-    matches!(
-        node.kind(),
-        Kind::SELECT
-            | Kind::SELECT_INTO
-            | Kind::COMPOUND_SELECT
-            | Kind::PAREN_SELECT
-            | Kind::VALUES
-            | Kind::TABLE
-            | Kind::INSERT
-            | Kind::UPDATE
-            | Kind::DELETE
-            | Kind::MERGE
-            | Kind::EXPLAIN
-            | Kind::DECLARE
-            | Kind::PREPARE
-            | Kind::CREATE_TABLE_AS
-            | Kind::CREATE_MATERIALIZED_VIEW
-    )
+    is_prepared(node)
+        || matches!(
+            node.kind(),
+            Kind::SELECT_INTO
+                | Kind::EXPLAIN
+                | Kind::DECLARE
+                | Kind::PREPARE
+                | Kind::CREATE_TABLE_AS
+                | Kind::CREATE_MATERIALIZED_VIEW
+        )
 }
 
 /// The mode a LOCK statement asks for.

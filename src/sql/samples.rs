@@ -14,27 +14,29 @@ pub(super) struct Samples<'a> {
 }
 
 impl<'a> Samples<'a> {
-    /// The text with the stand-ins the grammar likes best.
-    pub(super) fn choose(pieces: &'a [Piece]) -> Assembled {
+    /// The first stand-in of each hole.
+    pub(super) fn new(pieces: &'a [Piece]) -> Self {
         let candidates: Vec<_> = pieces.iter().filter_map(candidates).collect();
         let chosen = vec![0; candidates.len()];
-        let mut samples = Self { pieces, candidates, chosen };
-        if samples.candidates.iter().any(|found| found.len() > 1) {
-            samples.improve();
-        }
-        samples.assemble()
+        Self { pieces, candidates, chosen }
     }
 
-    fn assemble(&self) -> Assembled {
+    /// Whether some hole has another stand-in.
+    pub(super) fn has_choice(&self) -> bool {
+        self.candidates.iter().any(|found| found.len() > 1)
+    }
+
+    /// The text with the stand-ins.
+    pub(super) fn assemble(&self) -> Assembled {
         Assembled::new(
             self.pieces,
             self.candidates.iter().zip(&self.chosen).map(|(found, index)| found[*index]),
         )
     }
 
-    /// Changes one hole after the other for as long as the first error moves back: linear, and enough, because holes
-    /// are read from the front.
-    fn improve(&mut self) {
+    /// Takes the stand-ins the grammar likes best: changes one hole after the other for as long as the first error moves
+    /// back. Linear, and enough, because holes are read from the front.
+    pub(super) fn improve(&mut self) {
         let mut reached = first_error(&self.assemble());
         for hole in 0..self.chosen.len() {
             for candidate in 1..self.candidates[hole].len() {

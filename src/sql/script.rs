@@ -32,8 +32,8 @@ impl Script {
         if !misplaced.is_empty() {
             return Err(misplaced);
         }
-        let assembled = Samples::choose(&pieces);
-        let statements = statements(&assembled, &pieces).map_err(|errors| {
+        let (assembled, statements) = sampled(&pieces);
+        let statements = statements.map_err(|errors| {
             errors
                 .into_iter()
                 .map(|error| syntax::moved(error, |range| assembled.to_source(&range)))
@@ -143,6 +143,22 @@ fn require_inside(token: &Token, hole: &Range<usize>) -> Result<(), SqlError> {
 fn changed(message: &str) -> SqlError {
     SqlError::new(SqlProblem::BindChanged, message)
         .help("Check the value: it would change what the statement means.")
+}
+
+/// The text with stand-ins in its holes, and its statements. The first stand-ins nearly always do.
+fn sampled(pieces: &[Piece]) -> (Assembled, Result<Vec<Statement>, Vec<SqlError>>) {
+    let mut samples = Samples::new(pieces);
+    let assembled = samples.assemble();
+    let found = statements(&assembled, pieces);
+    // With raw holes what is no SQL is no error either.
+    let has_raw = || pieces.iter().filter_map(Piece::hole).any(|kind| kind == HoleKind::Raw);
+    if !samples.has_choice() || (found.is_ok() && !has_raw()) {
+        return (assembled, found);
+    }
+    samples.improve();
+    let assembled = samples.assemble();
+    let found = statements(&assembled, pieces);
+    (assembled, found)
 }
 
 fn refuse_nul(pieces: &[Piece]) -> Result<(), SqlError> {
