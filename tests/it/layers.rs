@@ -72,6 +72,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jiff", &[]),
     ("layout", &["plan"]),
     ("miette", &["ui"]),
+    // The program's own file, which is in no module.
+    ("mimalloc", &["main"]),
     ("minijinja", &["template"]),
     ("petgraph", &["plan", "runbook"]),
     ("postgres_protocol", &["template"]),
