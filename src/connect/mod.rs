@@ -2,6 +2,7 @@
 
 mod connections;
 mod file;
+pub mod kubernetes;
 pub mod postgres;
 mod prompt;
 

@@ -66,10 +66,13 @@ const CRATES: &[(&str, &[&str])] = &[
     ("futures_util", &[]),
     ("getrandom", &[]),
     ("granit_parser", &["yaml"]),
+    ("http", &["connect"]),
     ("include_dir", &["library"]),
     ("indexmap", &[]),
     ("indicatif", &["ui"]),
     ("jiff", &[]),
+    ("k8s_openapi", &["connect"]),
+    ("kube", &["connect"]),
     ("layout", &["plan"]),
     ("miette", &["ui"]),
     // The program's own file, which is in no module.
@@ -98,6 +101,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["cli", "connect", "demo", "engine", "plan", "step", "ui"]),
     ("tokio_postgres", &["connect"]),
     ("tokio_postgres_rustls", &["connect"]),
+    ("tokio_tungstenite", &["connect"]),
     ("unicode_width", &["report", "template"]),
 ];
 

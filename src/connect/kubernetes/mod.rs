@@ -1,0 +1,2 @@
+//! The Kubernetes API through kube: which cluster, its objects as JSON, and what became of a request. No type of kube
+//! leaves this module.
