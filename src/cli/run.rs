@@ -118,7 +118,7 @@ fn max_sessions(prepared: &Prepared) -> Option<usize> {
     needs
         .filter_map(|need| match &need.kind {
             ConnectionKind::Postgres(needs) => needs.max_sessions,
-            ConnectionKind::Host => None,
+            ConnectionKind::Host | ConnectionKind::Kubernetes => None,
         })
         .min()
 }

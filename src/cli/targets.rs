@@ -1,6 +1,6 @@
 //! Where the connections of a runbook lead: what an environment says, or what psql would do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::error::CliError;
@@ -82,29 +82,29 @@ fn from_environment(
 }
 
 fn fits(entry: &ConnectionEntry, need: &ConnectionNeed) -> bool {
-    match (entry, &need.kind) {
+    matches!(
+        (entry, &need.kind),
         (ConnectionEntry::Postgres(_), ConnectionKind::Postgres(_))
-        | (ConnectionEntry::Host(_), ConnectionKind::Host)
-        // Says itself what it is and why it cannot be used.
-        | (ConnectionEntry::Unsupported(_), _) => true,
-        _ => false,
-    }
+            | (ConnectionEntry::Host(_), ConnectionKind::Host)
+            | (ConnectionEntry::Kubernetes(_), ConnectionKind::Kubernetes)
+    )
 }
 
-/// With one database, libpq's own ways; with several nobody could say which is which.
+/// With one connection libpq's own ways, or kubectl's; with several nobody could say which is which.
 fn ambient(runbook: &Runbook) -> Result<BTreeMap<String, ConnectionConfig>, CliError> {
-    let is_postgres = |need: &ConnectionNeed| matches!(need.kind, ConnectionKind::Postgres(_));
-    let databases: Vec<&str> = runbook
-        .connections
-        .iter()
-        .filter(|(_, need)| is_postgres(need))
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if databases.len() > 1 {
+    let remote = runbook.connections.iter().filter(|(_, need)| !matches!(need.kind, ConnectionKind::Host));
+    let (names, kinds): (Vec<&str>, BTreeSet<&str>) =
+        remote.map(|(name, need)| (name.as_str(), need.kind_name())).unzip();
+    if names.len() > 1 {
+        let what = match kinds.first() {
+            Some(&"postgres") if kinds.len() == 1 => "databases",
+            Some(_) if kinds.len() == 1 => "clusters",
+            _ => "targets",
+        };
         let message =
-            format!("`{}` talks to {} databases, so it needs an environment", runbook.name, databases.len());
+            format!("`{}` talks to {} {what}, so it needs an environment", runbook.name, names.len());
         return Err(CliError::new(message)
-            .detail(format!("its connections: {}", databases.join(", ")))
+            .detail(format!("its connections: {}", names.join(", ")))
             .help("Describe them in a runbook.yaml, and name the environment with --env."));
     }
     let config = |need: &ConnectionNeed| match need.kind {
@@ -113,6 +113,7 @@ fn ambient(runbook: &Runbook) -> Result<BTreeMap<String, ConnectionConfig>, CliE
             expect: Expect::default(),
         },
         ConnectionKind::Host => ConnectionConfig::LocalHost,
+        ConnectionKind::Kubernetes => ConnectionConfig::Kubernetes(Box::default()),
     };
     Ok(runbook.connections.iter().map(|(name, need)| (name.clone(), config(need))).collect())
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use super::file::PrivateFile;
+use super::kubernetes::{Access, Cluster, ClusterIdentity, KubernetesConfig};
 use super::postgres::{
     self, Address, ConnectError, Identity, QueryError, ResultLimits, Session, SessionOptions,
     StatementResult, Target,
@@ -26,6 +27,8 @@ pub enum ConnectionConfig {
     },
     /// The machine this runs on.
     LocalHost,
+    /// A Kubernetes cluster.
+    Kubernetes(Box<KubernetesConfig>),
 }
 
 impl ConnectionConfig {
@@ -34,6 +37,7 @@ impl ConnectionConfig {
         match self {
             Self::Postgres { .. } => "postgres",
             Self::LocalHost => "host",
+            Self::Kubernetes(_) => "kubernetes",
         }
     }
 }
@@ -149,12 +153,20 @@ pub struct Connections {
     idle: Mutex<HashMap<SessionKey, Vec<LentSession>>>,
     /// The runbook's own settings by connection and login, replayed on every later session.
     tracked: Mutex<HashMap<Owner, Vec<SessionSetting>>>,
+    /// The clusters opened so far.
+    clusters: tokio::sync::Mutex<BTreeMap<String, Cluster>>,
 }
 
 impl Connections {
     /// Connections that open nothing until they are used.
     pub fn new(configs: BTreeMap<String, ConnectionConfig>, process: ProcessEnvironment) -> Self {
-        Self { configs, process, idle: Mutex::default(), tracked: Mutex::default() }
+        Self {
+            configs,
+            process,
+            idle: Mutex::default(),
+            tracked: Mutex::default(),
+            clusters: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The configuration of a connection.
@@ -171,6 +183,27 @@ impl Connections {
             _ => Err(Failure::new(format!("the environment has no postgres connection `{name}`"))
                 .help("Add it to the environment's `connections:`.")),
         }
+    }
+
+    /// A cluster, for somebody who may do this to it. It is opened, and known to be the expected one, once a run.
+    pub async fn cluster(&self, name: &str, access: Access) -> Result<Cluster, Failure> {
+        let mut clusters = self.clusters.lock().await;
+        if let Some(cluster) = clusters.get(name) {
+            return Ok(cluster.with_access(access));
+        }
+        let Some(ConnectionConfig::Kubernetes(config)) = self.configs.get(name) else {
+            return Err(Failure::new(format!("the environment has no kubernetes connection `{name}`"))
+                .help("Add it to the environment's `connections:`."));
+        };
+        // Boxed: a client is made once, and every run would carry its size otherwise.
+        let cluster = Box::pin(Cluster::open(config, &self.process)).await?;
+        if let Some(expected) = &config.uid {
+            let identity =
+                cluster.identity().await.map_err(|error| error.failure("ask which cluster it is"))?;
+            expect_cluster(name, expected, &identity)?;
+        }
+        clusters.insert(name.to_owned(), cluster.clone());
+        Ok(cluster.with_access(access))
     }
 
     /// Lends a session, opening one when none is idle.
@@ -331,6 +364,19 @@ fn session_options(key: &SessionKey, application_name: &str) -> SessionOptions {
         application_name: application_name.to_owned(),
         read_only: key.purpose != Purpose::Steps,
         ..SessionOptions::default()
+    }
+}
+
+fn expect_cluster(name: &str, expected: &str, identity: &ClusterIdentity) -> Result<(), Failure> {
+    match identity.uid.as_deref() {
+        Some(uid) if uid == expected => Ok(()),
+        Some(uid) => {
+            Err(wrong_target(name, vec![format!("the cluster's UID is `{uid}`, expected `{expected}`")]))
+        }
+        None => {
+            let unknown = "the namespace `kube-system`, whose UID is expected, may not be read".to_owned();
+            Err(wrong_target(name, vec![unknown]))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::connect::kubernetes::{KubernetesConfig, Source};
 use crate::connect::postgres::Address;
 use crate::connect::{ConnectionConfig, Expect};
 use crate::model::{Failure, ProcessEnvironment, Secret};
@@ -17,8 +18,8 @@ pub enum ConnectionEntry {
     Postgres(Box<PostgresEntry>),
     /// A machine where programs run.
     Host(Box<HostEntry>),
-    /// A kind that this version cannot use; an error only when a runbook needs it.
-    Unsupported(String),
+    /// A Kubernetes cluster.
+    Kubernetes(Box<KubernetesEntry>),
 }
 
 /// A PostgreSQL database.
@@ -61,6 +62,32 @@ pub struct ExpectEntry {
     pub primary: Option<bool>,
     /// The cluster's system identifier, in quotes.
     pub system_identifier: Option<String>,
+}
+
+/// A Kubernetes cluster: a context of a kubeconfig, or the account of the pod this runs in.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KubernetesEntry {
+    /// A context of the kubeconfig; its current one by default.
+    pub context: Option<String>,
+    /// The kubeconfig; `$KUBECONFIG` or `~/.kube/config` by default.
+    pub kubeconfig: Option<String>,
+    /// Whether the account of the pod this runs in is used.
+    #[serde(default)]
+    pub in_cluster: bool,
+    /// The namespace of steps that name none; the context's own by default.
+    pub namespace: Option<String>,
+    /// What must be true of the cluster.
+    #[serde(default)]
+    pub expect: ExpectClusterEntry,
+}
+
+/// What must be true of a cluster.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectClusterEntry {
+    /// The UID of its namespace `kube-system`.
+    pub uid: Option<String>,
 }
 
 /// Where a secret comes from.
@@ -120,8 +147,22 @@ impl ConnectionEntry {
             Self::Postgres(entry) => entry.config(name, process),
             Self::Host(host) if host.local.is_some() => Ok(ConnectionConfig::LocalHost),
             Self::Host(_) => Err(unsupported(name, "a host in a pod")),
-            Self::Unsupported(kind) => Err(unsupported(name, kind)),
+            Self::Kubernetes(entry) => entry.config(name, process),
         }
+    }
+}
+
+impl KubernetesEntry {
+    fn config(&self, name: &str, process: &ProcessEnvironment) -> Result<ConnectionConfig, Failure> {
+        let Self { context, kubeconfig, in_cluster, namespace, expect } = self.clone();
+        if in_cluster && (context.is_some() || kubeconfig.is_some()) {
+            let message = format!("connection `{name}` is both a context and the pod's own account");
+            return Err(Failure::new(message).help("Keep `context` or `in_cluster`."));
+        }
+        let kubeconfig = kubeconfig.map(|path| process.directory.join(path));
+        let source =
+            if in_cluster { Source::InCluster } else { Source::Context { name: context, kubeconfig } };
+        Ok(ConnectionConfig::Kubernetes(Box::new(KubernetesConfig { source, namespace, uid: expect.uid })))
     }
 }
 

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::connection::{ConnectionEntry, HostEntry, PostgresEntry};
+use super::connection::{ConnectionEntry, HostEntry, KubernetesEntry, PostgresEntry};
 use super::{Environment, EnvironmentFile};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Sources};
 use crate::yaml::{Document, Limits, Node, Shape};
@@ -60,7 +60,8 @@ fn connection(node: Node<'_>, diagnostics: &mut Diagnostics) -> Option<Connectio
         "host" if body.shape() == Shape::Map => {
             keep(body.decode::<HostEntry>(), diagnostics).map(|host| ConnectionEntry::Host(Box::new(host)))
         }
-        "kubernetes" => Some(ConnectionEntry::Unsupported("a cluster".to_owned())),
+        "kubernetes" => keep(body.decode::<KubernetesEntry>(), diagnostics)
+            .map(|entry| ConnectionEntry::Kubernetes(Box::new(entry))),
         other => {
             diagnostics.push(
                 Diagnostic::error(Code::CONNECTION, format!("there is no kind of connection `{other}`"))

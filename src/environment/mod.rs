@@ -5,7 +5,7 @@
 mod connection;
 mod decode;
 
-pub use connection::{ConnectionEntry, HostEntry, PasswordSource, PostgresEntry};
+pub use connection::{ConnectionEntry, HostEntry, KubernetesEntry, PasswordSource, PostgresEntry};
 pub use decode::decode;
 
 use indexmap::IndexMap;

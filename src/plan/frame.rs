@@ -114,6 +114,8 @@ impl Frame {
             redactor,
             connections: &self.connections,
             default_connection: self.runbook.default_connection("postgres"),
+            default_cluster: self.runbook.default_connection("kubernetes"),
+            namespace: self.runbook.defaults.namespace.as_deref(),
             lock_timeout: self.runbook.defaults.lock_timeout.as_ref(),
             statement_timeout: self.runbook.defaults.statement_timeout.as_ref(),
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::connect::kubernetes::Access;
 use crate::connect::postgres::{self, Identity, ResultLimits, Session};
 use crate::connect::{Connections, Purpose, SessionKey};
 use crate::model::Failure;
@@ -57,17 +58,17 @@ pub async fn preflight(
             }
             continue;
         };
-        let ConnectionKind::Postgres(demands) = &need.kind else {
-            preflight.targets.push(TargetFacts {
-                name: name.clone(),
-                kind: "host",
-                target: "this machine".to_owned(),
-                facts: Value::Null,
-            });
-            continue;
+        let reached = match &need.kind {
+            ConnectionKind::Postgres(demands) => {
+                let demands = demands_of(runbook, name, demands);
+                reach(name, outer, &demands, connections, purpose).await
+            }
+            ConnectionKind::Kubernetes => {
+                Box::pin(cluster(name, outer, connections)).await.map(|facts| (facts, Vec::new()))
+            }
+            ConnectionKind::Host => Ok((this_machine(name), Vec::new())),
         };
-        let demands = demands_of(runbook, name, demands);
-        match reach(name, outer, &demands, connections, purpose).await {
+        match reached {
             Ok((facts, problems)) => {
                 preflight.targets.push(facts);
                 preflight.problems.extend(problems);
@@ -76,6 +77,28 @@ pub async fn preflight(
         }
     }
     preflight
+}
+
+fn this_machine(name: &str) -> TargetFacts {
+    let target = "this machine".to_owned();
+    TargetFacts { name: name.to_owned(), kind: "host", target, facts: Value::Null }
+}
+
+async fn cluster(name: &str, outer: &str, connections: &Connections) -> Result<TargetFacts, Failure> {
+    let cluster = connections.cluster(outer, Access::Read).await?;
+    let identity = cluster.identity().await.map_err(|error| error.failure("reach the cluster"))?;
+    Ok(TargetFacts {
+        name: name.to_owned(),
+        kind: "kubernetes",
+        target: format!("{}, Kubernetes {}", cluster.describe(), identity.version),
+        facts: json!({
+            "context": cluster.context(),
+            "server": cluster.server(),
+            "namespace": cluster.namespace(),
+            "version": identity.version,
+            "uid": identity.uid,
+        }),
+    })
 }
 
 /// What the runbook demands of a connection, and what the runbooks it includes demand.

@@ -34,7 +34,19 @@ const RUN: &[&str] = &[
     "tmp",
     "outcome",
 ];
-const CONNECTION: &[&str] = &["present", "database", "user", "host", "version_num", "standby"];
+const CONNECTION: &[&str] = &[
+    "present",
+    "database",
+    "user",
+    "host",
+    "version_num",
+    "standby",
+    "context",
+    "server",
+    "namespace",
+    "version",
+    "uid",
+];
 
 /// Checks a decoded runbook.
 ///

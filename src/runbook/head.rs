@@ -87,6 +87,8 @@ pub enum ConnectionKind {
     Postgres(PostgresNeeds),
     /// A machine where programs run.
     Host,
+    /// A Kubernetes cluster.
+    Kubernetes,
 }
 
 impl ConnectionNeed {
@@ -95,6 +97,7 @@ impl ConnectionNeed {
         match self.kind {
             ConnectionKind::Postgres(_) => "postgres",
             ConnectionKind::Host => "host",
+            ConnectionKind::Kubernetes => "kubernetes",
         }
     }
 }

@@ -79,6 +79,7 @@ fn connections(generator: &mut SchemaGenerator) -> Value {
         "additionalProperties": false,
         "properties": {
             "postgres": { "anyOf": [postgres, { "type": "null" }], "description": "A PostgreSQL database." },
+            "kubernetes": { "type": ["object", "null"], "description": "A Kubernetes cluster." },
             "host": { "type": ["object", "null"], "description": "A machine where programs run." },
             "optional": optional,
         },
@@ -86,7 +87,7 @@ fn connections(generator: &mut SchemaGenerator) -> Value {
     json!({
         "type": "object",
         "description": "What it talks to; environments say where that is.",
-        "additionalProperties": { "anyOf": [{ "enum": ["postgres", "host"] }, long] },
+        "additionalProperties": { "anyOf": [{ "enum": ["postgres", "kubernetes", "host"] }, long] },
         "examples": [{ "db": "postgres" }, { "db": { "postgres": { "version": ">=12" } } }],
     })
 }

@@ -50,8 +50,12 @@ pub struct Binder<'a> {
     pub redactor: &'a Redactor,
     /// The environment's name of each connection the runbook declares.
     pub connections: &'a BTreeMap<String, String>,
-    /// The connection of a step that names none, per kind of connection.
+    /// The database of a step that names none.
     pub default_connection: Option<&'a str>,
+    /// The cluster of a step that names none.
+    pub default_cluster: Option<&'a str>,
+    /// The namespace of a kubectl step that names none.
+    pub namespace: Option<&'a str>,
     /// How long a statement may wait for a lock, for steps that do not say.
     pub lock_timeout: Option<&'a Seconds>,
     /// How long a statement may take, for steps that do not say.
@@ -151,9 +155,17 @@ impl Binder<'_> {
         })
     }
 
-    /// The environment's name of a connection, or of the default one.
+    /// The environment's name of a connection, or of the default database.
     pub fn connection(&self, name: Option<&str>) -> Result<String, BindError> {
-        let name = name.or(self.default_connection).unwrap_or_default();
+        self.outer(name.or(self.default_connection).unwrap_or_default())
+    }
+
+    /// The environment's name of a cluster, or of the default one.
+    pub fn cluster(&self, name: Option<&str>) -> Result<String, BindError> {
+        self.outer(name.or(self.default_cluster).unwrap_or_default())
+    }
+
+    fn outer(&self, name: &str) -> Result<String, BindError> {
         self.connections.get(name).cloned().ok_or_else(|| BindError {
             message: format!("connection `{name}` is not declared"),
             source: name.to_owned(),

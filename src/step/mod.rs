@@ -12,6 +12,7 @@ mod context;
 mod error;
 mod exec;
 mod kind;
+mod kubectl;
 mod sql;
 pub mod templated;
 
@@ -27,5 +28,10 @@ pub use sql::Sql;
 use kind::Of;
 
 /// Every kind of step.
-pub static KINDS: &[&dyn Kind] =
-    &[&Of::<Sql>::KIND, &Of::<Assert>::KIND, &Of::<Confirm>::KIND, &Of::<exec::Exec>::KIND];
+pub static KINDS: &[&dyn Kind] = &[
+    &Of::<Sql>::KIND,
+    &Of::<Assert>::KIND,
+    &Of::<Confirm>::KIND,
+    &Of::<exec::Exec>::KIND,
+    &Of::<kubectl::Kubectl>::KIND,
+];

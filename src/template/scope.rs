@@ -70,6 +70,11 @@ impl Scope {
         self.with(root, Value::from_object(LookupObject(lookup)))
     }
 
+    /// What `now()` gives: one value for a step, however often it is tried.
+    pub fn now(&self) -> Option<Timestamp> {
+        self.inner.now
+    }
+
     /// Sets what `now()` gives.
     #[must_use]
     pub fn with_now(mut self, now: Timestamp) -> Self {

@@ -72,7 +72,7 @@ impl<'a> Runs<'a> {
         let prepared = self.prepare(name, role)?;
         let planned = self.plan(&prepared).await;
         self.page.command(name, &thresholds(name), &planned, detail);
-        let run = self.execute(&prepared, detail).await?;
+        let run = Box::pin(self.execute(&prepared, detail)).await?;
         let events = self.store.read(&run)?.events;
         if detail == Detail::Findings
             && self.interrupts.stop.reason().is_none()

@@ -1,2 +1,25 @@
 //! The Kubernetes API through kube: which cluster, its objects as JSON, and what became of a request. No type of kube
 //! leaves this module.
+//!
+//! Objects are raw JSON throughout: typed structs drop the fields they do not know, so what was read could not be
+//! written back. Every write passes [`Cluster`]'s one gateway, which makes it a server-side dry run, or refuses it, where
+//! that is all the caller may do.
+
+mod cluster;
+mod config;
+mod discovery;
+mod error;
+mod identity;
+mod objects;
+mod path;
+mod pods;
+mod resource;
+
+pub use cluster::{Access, Cluster, Text};
+pub use config::{KubernetesConfig, Source};
+pub use error::ApiError;
+pub use identity::{ClusterIdentity, Right};
+pub use objects::{Deletion, ListOptions, PatchKind, Write};
+pub use path::{JsonPath, PathError, is_text};
+pub use pods::{Pick, container, is_ready, not_running, waiting};
+pub use resource::Resource;

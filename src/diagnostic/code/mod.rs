@@ -34,6 +34,7 @@ mod exec;
 mod graph;
 mod head;
 mod include;
+mod kubectl;
 mod sql;
 mod step;
 mod structure;
@@ -48,6 +49,7 @@ const AREAS: &[&[&Code]] = &[
     graph::CODES,
     head::CODES,
     include::CODES,
+    kubectl::CODES,
     sql::CODES,
     step::CODES,
     structure::CODES,

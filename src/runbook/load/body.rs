@@ -108,8 +108,8 @@ impl Loader<'_, '_> {
         match &need.name {
             Some(name) if name == "local" && need.kind == "host" => {}
             Some(name) => self.check_named_connection(name, need.kind, node),
-            None if need.kind == "postgres" && self.runbook.default_connection("postgres").is_none() => {
-                self.no_connection(node.key_span());
+            None if need.kind != "host" && self.runbook.default_connection(need.kind).is_none() => {
+                self.no_connection(need.kind, node.key_span());
             }
             None => {}
         }
@@ -129,13 +129,15 @@ impl Loader<'_, '_> {
         }
     }
 
-    fn no_connection(&mut self, span: Span) {
-        if self.runbook.connections.values().any(|need| need.kind_name() == "postgres") {
+    fn no_connection(&mut self, kind: &str, span: Span) {
+        if self.runbook.connections.values().any(|need| need.kind_name() == kind) {
             let help = "Add `connection:`, or `defaults: { connection: … }`.";
             self.error(Code::CONNECTION, "the step does not say which connection it uses", span, help);
         } else if !std::mem::replace(&mut self.without_connection, true) {
-            let help = "Add `connections: { db: postgres }`.";
-            self.error(Code::CONNECTION, "the runbook declares no postgres connection", span, help);
+            let name = if kind == "postgres" { "db" } else { "cluster" };
+            let help = format!("Add `connections: {{ {name}: {kind} }}`.");
+            let message = format!("the runbook declares no {kind} connection");
+            self.error(Code::CONNECTION, &message, span, &help);
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::step::templated::{Expr, Templated, collect};
 use crate::template::Read;
 use crate::yaml::{Node, Shape};
 
+/// The kinds of connections.
+const CONNECTIONS: &[&str] = &["postgres", "kubernetes", "host"];
+
 impl Loader<'_, '_> {
     pub(super) fn head(&mut self, root: Node<'_>) {
         self.version(root);
@@ -164,12 +167,13 @@ impl Loader<'_, '_> {
     }
 
     fn long_connection(&mut self, node: Node<'_>) -> Option<ConnectionKind> {
-        let is_kind = |key: &str| matches!(key, "postgres" | "host");
+        let is_kind = |key: &str| CONNECTIONS.contains(&key);
         let bodies: Vec<(&str, Node<'_>)> = node.entries().filter(|(key, _)| *key != "optional").collect();
         let known: Vec<(&str, Node<'_>)> = bodies.iter().copied().filter(|(key, _)| is_kind(key)).collect();
         match (known.as_slice(), bodies.as_slice()) {
             ([(kind, body)], _) => {
-                node.deny_unknown(&["postgres", "host", "optional"], &mut self.shared.diagnostics);
+                let known = [CONNECTIONS, &["optional"]].concat();
+                node.deny_unknown(&known, &mut self.shared.diagnostics);
                 self.connection_kind(kind, *body, Some(*body))
             }
             ([], [(kind, body)]) => self.connection_kind(kind, *body, Some(*body)),
@@ -190,9 +194,10 @@ impl Loader<'_, '_> {
         match kind {
             "postgres" => self.postgres(body.filter(|body| body.shape() != Shape::Null)),
             "host" => Some(ConnectionKind::Host),
+            "kubernetes" => Some(ConnectionKind::Kubernetes),
             other => {
-                let help = did_you_mean(nearest(other, ["postgres", "host"]), || {
-                    "The kinds are `postgres` and `host`.".to_owned()
+                let help = did_you_mean(nearest(other, CONNECTIONS.iter().copied()), || {
+                    "The kinds are `postgres`, `kubernetes` and `host`.".to_owned()
                 });
                 let span = if body.is_some() { at.key_span() } else { at.span() };
                 let message = format!("there is no kind of connection `{other}`");

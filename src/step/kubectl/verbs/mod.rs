@@ -1,0 +1,27 @@
+//! The verbs, one a file.
+
+mod apply;
+mod change;
+mod create;
+mod delete;
+mod get;
+mod label;
+mod logs;
+mod manifest;
+mod patch;
+mod rollout_restart;
+mod rollout_status;
+mod scale;
+mod wait;
+
+pub(super) use apply::Apply;
+pub(super) use create::Create;
+pub(super) use delete::Delete;
+pub(super) use get::Get;
+pub(super) use label::{Annotate, Label};
+pub(super) use logs::Logs;
+pub(super) use patch::Patch;
+pub(super) use rollout_restart::RolloutRestart;
+pub(super) use rollout_status::RolloutStatus;
+pub(super) use scale::Scale;
+pub(super) use wait::Wait;
