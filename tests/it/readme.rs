@@ -153,13 +153,14 @@ fn every_command_and_option_is_mentioned() {
 }
 
 /// Where the schema keeps the keys that an author writes.
-const MAPS: [&str; 10] = [
+const MAPS: [&str; 11] = [
     "/properties",
     "/$defs/Step/properties",
     "/$defs/SqlSpec/properties",
     "/$defs/AssertSpec/properties",
     "/$defs/ConfirmSpec/properties",
     "/$defs/ExecSpec/properties",
+    "/$defs/KubectlSpec/properties",
     "/$defs/Parameter/properties",
     "/$defs/PostgresNeeds/properties",
     "/$defs/Retry/properties",
