@@ -62,14 +62,15 @@ rm src/vendor/github.com/modern-go/reflect2/*
 cp /usr/share/gocode/src/github.com/modern-go/reflect2/* src/vendor/github.com/modern-go/reflect2/
 
 # Today's Go refuses this go.mod, so the tree is built the old way, below a GOPATH.
-export GOPATH=$work/go GOCACHE=$work/gocache GOFLAGS='' GOTOOLCHAIN=local
-mkdir -p "$GOPATH/src/k8s.io" "$work/bin"
+export GOPATH=$work/go GOCACHE=$work/gocache GOTMPDIR=$work/tmp GOFLAGS='' GOTOOLCHAIN=local
+mkdir -p "$GOPATH/src/k8s.io" "$GOTMPDIR" "$work/bin"
 ln -s "$work/src" "$GOPATH/src/k8s.io/kubernetes"
 say "generating code"
 (cd src && nice make generated_files) >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2 && fail "no code generated"; }
 flags='-s -w'
-for package in k8s.io/component-base/version k8s.io/kubernetes/vendor/k8s.io/component-base/version; do
-  flags+=" -X $package.gitVersion=v$version -X $package.gitMajor=${version%%.*} -X $package.gitMinor=20"
+for package in k8s.io/{client-go/pkg,component-base}/version; do
+  package=k8s.io/kubernetes/vendor/$package
+  flags+=" -X $package.gitVersion=v$version -X $package.gitMajor=1 -X $package.gitMinor=20"
 done
 say "compiling ${programs[*]}"
 cd "$GOPATH/src/k8s.io/kubernetes"

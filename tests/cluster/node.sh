@@ -137,7 +137,7 @@ bring_up() {
 # Standard input may end at any time, in the middle of the start as well.
 exec 3<&0 </dev/null
 cat <&3 >/dev/null &
-certificates
-configure
-bring_up 3<&- &
-wait -n && wait -n
+input=$!
+(certificates && configure && bring_up) 3<&- &
+wait -n -p ended
+[[ $ended == "$input" ]] || wait "$input"
