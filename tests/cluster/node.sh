@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The first process of the test cluster's own namespaces; up.sh starts it, and the cluster ends with it.
-# usage: node.sh BIN STATE GROUP PORT PORT PORT PORT
+# usage: node.sh PATH STATE GROUP PORT PORT PORT PORT
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=tests/cluster/need.sh
-. "$here/need.sh"
+# shellcheck source=tests/cluster/debian.sh
+. "$here/debian.sh"
 
-bin=$1 state=$2 group=$3 api=$4 etcd=$5 peer=$6 kubelet=$7
-export KUBECONFIG=$state/kubeconfig HOME=$state/home PATH=$bin:$PATH
+programs=$1 state=$2 group=$3 api=$4 etcd=$5 peer=$6 kubelet=$7
+export KUBECONFIG=$state/kubeconfig HOME=$state/home PATH=$programs:$PATH
 cd "$state"
 mkdir home logs certs
 
@@ -80,6 +80,8 @@ K
   echo '{"cniVersion":"0.4.0","name":"none","plugins":[{"type":"loopback"}]}' >/var/lib/cni/10-none.conflist
   cat >containerd.toml <<C
 version = 2
+[plugins."io.containerd.internal.v1.opt"]
+  path = "/var/lib/containerd/opt"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "docker.io/runbook/empty:1"
   restrict_oom_score_adj = true
@@ -124,7 +126,8 @@ bring_up() {
   ctr -n k8s.io images import image.tar >/dev/null
   await kubectl get --raw /readyz
   start controllers kube-controller-manager --kubeconfig=kubeconfig --leader-elect=false --port=0 --secure-port=0 \
-    --service-account-private-key-file=certs/accounts.key --root-ca-file=certs/ca.crt
+    --service-account-private-key-file=certs/accounts.key --root-ca-file=certs/ca.crt \
+    --flex-volume-plugin-dir=/var/lib/kubelet/volume-plugins
   start scheduler kube-scheduler --kubeconfig=kubeconfig --leader-elect=false --port=0 --secure-port=0
   # A node whose name is an address has that address, so the API server reaches the kubelet on loopback.
   start kubelet kubelet --config kubelet.yaml --kubeconfig kubeconfig --hostname-override=127.0.0.1 \

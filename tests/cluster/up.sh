@@ -9,12 +9,13 @@
 # usage: up.sh   (by hand: it ends with Ctrl-D or Ctrl-C)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=tests/cluster/need.sh
-. "$here/need.sh"
+# shellcheck source=tests/cluster/debian.sh
+. "$here/debian.sh"
 
 [[ $EUID == 0 ]] || fail "containers need root: run the tests as root ($elsewhere)"
-bin=$("$here/build.sh")
-need containerd etcd-server gcc libc6-dev openssl runc util-linux
+need gcc:gcc /usr/include/signal.h:libc6-dev openssl:openssl unshare:util-linux
+kubernetes=$("$here/build.sh")
+others=$("$here/fetch.sh")
 
 state=$(mktemp -d /tmp/rbk.XXXXXX)
 group=runbook-${state##*.}
@@ -22,6 +23,8 @@ mapfile -t hierarchies < <(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/mounts)
 
 clean_up() {
   local attempt hierarchy
+  # If this script was told to end, the node has not ended yet.
+  [[ -z ${node-} ]] || kill -KILL "$node" 2>/dev/null || true
   for attempt in {1..50}; do
     for hierarchy in "${hierarchies[@]}"; do
       [[ ! -d $hierarchy/$group ]] || find "$hierarchy/$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
@@ -52,5 +55,7 @@ while ((${#ports[@]} < 4)); do
 done
 
 "$here/image.sh" "$state/image.tar"
-# Not the last command, and not `exec`: the trap has to run afterwards.
-unshare --mount --pid --fork --kill-child --mount-proc "$here/node.sh" "$bin" "$state" "$group" "${ports[@]}" || exit
+unshare --mount --pid --fork --kill-child --mount-proc \
+  "$here/node.sh" "$kubernetes:$others" "$state" "$group" "${ports[@]}" <&0 &
+node=$!
+wait "$node"
