@@ -4,6 +4,7 @@
 
 mod assert;
 mod cli;
+mod cluster;
 mod codes;
 mod confirm;
 mod connect;

@@ -1,5 +1,6 @@
 //! What several tests need: loading text as the command line would, and real servers, started once a process.
 
+pub(crate) mod kubernetes;
 pub(crate) mod live;
 mod load;
 pub(crate) mod postgres;
