@@ -15,6 +15,7 @@ mod faults;
 mod fuzz;
 mod include;
 mod journal;
+mod kubectl;
 mod layers;
 mod plan;
 mod readme;

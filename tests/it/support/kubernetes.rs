@@ -215,7 +215,7 @@ fn bring_up() -> PathBuf {
 }
 
 /// What a pod is that runs a shell command: this machine's programs and network, and nothing more.
-fn pod(command: &str) -> Value {
+pub(crate) fn pod(command: &str) -> Value {
     json!({
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,

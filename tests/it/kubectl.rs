@@ -1,0 +1,404 @@
+//! `kubectl`: each verb on a real cluster, beside kubectl itself.
+
+use serde_json::{Value, json};
+
+use crate::support::kubernetes::{Kubernetes, Namespace, pod};
+use crate::support::live::{Live, Ran};
+
+/// A namespace, and the program with the kubeconfig that leads there.
+struct Bench {
+    cluster: &'static Kubernetes,
+    namespace: Namespace,
+    live: Live,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let cluster = Kubernetes::shared();
+        let kubeconfig = cluster.kubeconfig().display().to_string();
+        Self::with(cluster, cluster.namespace(name), &kubeconfig)
+    }
+
+    fn with(cluster: &'static Kubernetes, namespace: Namespace, kubeconfig: &str) -> Self {
+        Self { cluster, namespace, live: Live::new().variable("KUBECONFIG", kubeconfig) }
+    }
+
+    /// The same namespace as a user who may do only this.
+    fn as_user(name: &str, rules: &[(&str, &str)]) -> Self {
+        let cluster = Kubernetes::shared();
+        let namespace = cluster.namespace(name);
+        let kubeconfig = cluster.user(&namespace, "limited", rules);
+        Self::with(cluster, namespace, &kubeconfig.display().to_string())
+    }
+
+    fn body(&self, steps: &str) -> String {
+        let namespace = &self.namespace.name;
+        format!(
+            "connections: {{ cluster: kubernetes }}\ndefaults: {{ namespace: {namespace} }}\nsteps:\n{steps}"
+        )
+    }
+
+    fn run(&self, steps: &str) -> Ran {
+        self.live.run(&self.body(steps))
+    }
+
+    /// What a plan prints, in one line.
+    fn plan(&self, steps: &str) -> String {
+        self.live.write("trial", &self.body(steps));
+        let planned = self.live.sandbox.run("plan ./trial.yaml");
+        assert_eq!(planned.exit, Some(0), "{planned:?}");
+        in_one_line(&planned.stdout)
+    }
+
+    fn kubectl(&self, arguments: &[&str]) -> String {
+        self.cluster.kubectl(&[arguments, &["--namespace", &self.namespace.name]].concat())
+    }
+
+    fn json(&self, object: &str) -> Value {
+        serde_json::from_str(&self.kubectl(&["get", object, "--output=json"])).unwrap()
+    }
+
+    /// A Deployment of pods that sleep.
+    fn deployment(&self, name: &str, replicas: u32) {
+        let labels = json!({ "app": name });
+        let object = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": name, "labels": labels },
+            "spec": {
+                "replicas": replicas,
+                "selector": { "matchLabels": labels },
+                "template": { "metadata": { "labels": labels }, "spec": pod("exec sleep 600") },
+            },
+        });
+        self.cluster.create(&self.namespace, &object.to_string());
+        self.cluster.wait(&self.namespace, "condition=Available", &format!("deployment/{name}"));
+    }
+}
+
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Everything a run has said, in one line and without the escapes of JSON.
+fn said(ran: &Ran) -> String {
+    in_one_line(&(ran.stdout.replace("\\\"", "\"") + &ran.stderr))
+}
+
+#[test]
+fn scaling_restarting_and_waiting_end_as_with_kubectl() {
+    let bench = Bench::new("scale");
+    bench.deployment("backend", 1);
+    let ran = bench
+        .run(
+            r"
+  - id: more
+    kubectl: { scale: { target: deploy/backend, replicas: 2 } }
+    rollback: { none: a trial }
+  - id: restart
+    kubectl: { rollout_restart: deployment/backend }
+    rollback: { none: a trial }
+  - id: done
+    timeout: 1m
+    kubectl: { rollout_status: deployments.apps/backend }
+  - id: pods
+    kubectl: { get: { kind: po, selector: app=backend, sort_by: .metadata.creationTimestamp } }
+",
+        )
+        .exits(0);
+    assert_eq!(ran.output("more")["before"]["spec"]["replicas"], 1);
+    assert_eq!(ran.output("more")["after"]["spec"]["replicas"], 2);
+    assert_eq!(ran.output("more")["changed"], json!(["spec.replicas: 1 → 2"]));
+    assert_eq!(ran.output("done")["object"]["status"]["availableReplicas"], 2);
+    // By the same annotation as kubectl's, so that both see the same restart.
+    let template = &bench.json("deployment/backend")["spec"]["template"]["metadata"]["annotations"];
+    assert!(template["kubectl.kubernetes.io/restartedAt"].is_string(), "{template}");
+    let ready =
+        ran.output("pods")["items"].as_array().unwrap().iter().filter(|pod| {
+            pod["metadata"]["deletionTimestamp"].is_null() && pod["status"]["phase"] == "Running"
+        });
+    assert_eq!(ready.count(), 2);
+    bench.kubectl(&["rollout", "status", "deployment/backend", "--timeout=1s"]);
+}
+
+#[test]
+fn objects_are_made_changed_marked_and_deleted() {
+    let bench = Bench::new("objects");
+    bench.live.sandbox.write("blob", "text\n");
+    let ran = bench
+        .run(
+            r#"
+  - id: made
+    kubectl:
+      create: { configmap: settings, literals: { color: blue }, files: { blob: blob }, labels: { app: shop } }
+    rollback: { none: a trial }
+  - id: patched
+    kubectl: { patch: { target: cm/settings, body: { data: { color: red, blob: null } } } }
+    rollback: { none: a trial }
+  - id: labelled
+    kubectl: { label: { target: configmap/settings, set: { tier: front, app: null } } }
+    rollback: { none: a trial }
+  - id: noted
+    kubectl: { annotate: { target: configmap/settings, set: { example.org/why: "a trial" } } }
+    rollback: { none: a trial }
+  - id: applied
+    kubectl:
+      apply:
+        object: { apiVersion: v1, kind: ConfigMap, metadata: { name: settings }, data: { size: "2" } }
+    rollback: { none: a trial }
+  - id: looked
+    kubectl: { wait: { target: cm/settings, for: { jsonpath: .data.size, equals: "2" } } }
+"#,
+        )
+        .exits(0);
+    assert_eq!(ran.output("made")["before"], Value::Null);
+    assert_eq!(ran.output("patched")["before"]["data"], json!({ "blob": "text\n", "color": "blue" }));
+    let now = bench.json("configmap/settings");
+    assert_eq!(now["data"], json!({ "color": "red", "size": "2" }));
+    assert_eq!(now["metadata"]["labels"], json!({ "tier": "front" }));
+    assert_eq!(now["metadata"]["annotations"]["example.org/why"], "a trial");
+    let ran = bench
+        .run(
+            r"
+  - { id: gone, kubectl: { delete: { target: cm/settings } } }
+  - { id: again, kubectl: { delete: { target: cm/settings, missing: ok } } }
+  - { id: absent, kubectl: { get: { kind: cm, name: settings, missing: ok } } }
+  - { id: none, kubectl: { wait: { target: cm/settings, for: delete } } }
+",
+        )
+        .exits(0);
+    assert_eq!(ran.output("gone")["deleted"], json!(["settings"]));
+    assert_eq!(ran.output("again")["deleted"], json!([]));
+    assert_eq!(*ran.output("absent"), json!({ "object": null, "found": false }));
+}
+
+#[test]
+fn the_newest_are_kept_whatever_their_names_say() {
+    let bench = Bench::new("newest");
+    for name in ["backup-z", "backup-m", "backup-a"] {
+        bench.kubectl(&["create", "configmap", name]);
+        bench.kubectl(&["label", "configmap", name, "kind=backup"]);
+        // The server knows creation times by the second.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+    }
+    let step = "
+  - id: old
+    kubectl: { delete: { target: { kind: cm, selector: kind=backup }, keep_newest: 2 } }
+";
+    let planned = bench.plan(step);
+    assert!(planned.contains("goes now: backup-z stays: backup-m, backup-a"), "{planned}");
+    let ran = bench.run(step).exits(0);
+    assert_eq!(ran.output("old")["deleted"], json!(["backup-z"]));
+    let left = bench.kubectl(&["get", "configmaps", "--selector=kind=backup", "--output=name"]);
+    assert_eq!(left, "configmap/backup-a\nconfigmap/backup-m\n");
+}
+
+#[test]
+fn a_plan_shows_what_would_differ_and_changes_nothing() {
+    let bench = Bench::new("plan");
+    bench.deployment("backend", 1);
+    let before = bench.json("deployment/backend");
+    let text = bench.plan(
+        r"
+  - id: more
+    kubectl: { scale: { target: deployment/backend, replicas: 3 } }
+    rollback: { none: a trial }
+  - id: restart
+    kubectl: { rollout_restart: deployment/backend }
+    rollback: { none: a trial }
+  - id: made
+    kubectl: { create: { secret: key, literals: { password: hunter2 } } }
+    rollback: { none: a trial }
+  - id: gone
+    kubectl: { delete: { target: deployment/backend } }
+",
+    );
+    for line in [
+        "spec.replicas: 1 → 3",
+        "the server would replace its pods",
+        "the server would make it",
+        "goes now: backend",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("hunter2"), "{text}");
+    let after = bench.json("deployment/backend");
+    assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
+    assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
+    assert!(!bench.cluster.try_kubectl(&["get", "secret/key", "-n", &bench.namespace.name]).status.success());
+}
+
+#[test]
+fn the_values_of_a_secret_are_neither_shown_nor_kept() {
+    let bench = Bench::new("secrets");
+    let ran = bench
+        .run(
+            r"
+  - id: made
+    kubectl: { create: { secret: key, literals: { password: hunter2 } } }
+    rollback: { none: a trial }
+  - id: read
+    kubectl: { get: secret/key }
+",
+        )
+        .exits(0);
+    assert_eq!(bench.json("secret/key")["data"]["password"], "aHVudGVyMg==");
+    assert_eq!(ran.output("read")["object"]["data"]["password"], "[secret]");
+    let kept = bench.live.journals() + &said(&ran);
+    assert!(!kept.contains("hunter2") && !kept.contains("aHVudGVyMg"), "{kept}");
+}
+
+#[test]
+fn a_log_is_read_from_the_container_that_crashed() {
+    let bench = Bench::new("logs");
+    bench.cluster.pod(&bench.namespace, "talker", "echo one; echo two; exec sleep 600", &[("app", "talker")]);
+    let ran = bench
+        .run(
+            r"
+  - { id: all, kubectl: { logs: { selector: app=talker } } }
+  - { id: end, kubectl: { logs: { pod: talker, tail: 1 } } }
+",
+        )
+        .exits(0);
+    assert_eq!(ran.output("all")["lines"], json!(["one", "two"]));
+    assert_eq!(ran.output("end")["text"], "two\n");
+    let failed = bench.run("  - { id: old, kubectl: { logs: { pod: talker, previous: true } } }\n").exits(1);
+    assert!(said(&failed).contains("previous terminated container"), "{}", said(&failed));
+}
+
+#[test]
+fn what_is_wrong_names_the_object_and_what_to_do() {
+    let bench = Bench::new("wrong");
+    let check = |step: &str, messages: &[&str]| {
+        let ran =
+            bench.run(&format!("  - {{ id: x, rollback: {{ none: a trial }}, kubectl: {step} }}\n")).exits(1);
+        let text = said(&ran);
+        for message in messages {
+            assert!(text.contains(message), "{message} is not in\n{text}");
+        }
+    };
+    check(
+        "{ get: deployment/none }",
+        &["deployments.apps \"none\" not found", "Check the name, the kind and the namespace."],
+    );
+    check(
+        "{ get: deploymentz/none }",
+        &["the cluster serves no kind `deploymentz`; did you mean `deployments`?"],
+    );
+    check("{ logs: { selector: app=none } }", &["there is no pods with the labels `app=none`"]);
+    check(
+        "{ apply: { object: { apiVersion: v1, kind: ConfigMap, metadata: { name: Bad_Name } } } }",
+        &["Invalid value: \"Bad_Name\"", "Correct the fields named here."],
+    );
+    check("{ rollout_restart: cm/kube-root-ca.crt }", &["is no workload that can be restarted"]);
+    bench.kubectl(&["create", "configmap", "there"]);
+    check("{ create: { configmap: there } }", &["\"there\" already exists", "Choose another name"]);
+    bench.live.sandbox.write("dump", &"x".repeat(2 << 20));
+    check(
+        "{ create: { configmap: big, files: { dump: dump } } }",
+        &["ConfigMap `big` would hold 2.0 MB, and 1 MiB is the most"],
+    );
+}
+
+#[test]
+fn a_conflict_names_the_manager_and_the_field() {
+    let bench = Bench::new("conflict");
+    bench.deployment("backend", 1);
+    let apply = |force: bool| {
+        let step = format!(
+            "
+  - id: owned
+    rollback: {{ none: a trial }}
+    kubectl:
+      apply:
+        force_conflicts: {force}
+        object: {{ apiVersion: apps/v1, kind: Deployment, metadata: {{ name: backend }}, spec: {{ replicas: 2 }} }}
+"
+        );
+        bench.run(&step)
+    };
+    let refused = apply(false).exits(1);
+    let text = said(&refused);
+    assert!(text.contains(".spec.replicas: conflict with \"kubectl-create\""), "{text}");
+    assert!(text.contains("force_conflicts: true"), "{text}");
+    assert_eq!(bench.json("deployment/backend")["spec"]["replicas"], 1);
+    apply(true).exits(0);
+    assert_eq!(bench.json("deployment/backend")["spec"]["replicas"], 2);
+}
+
+#[test]
+fn a_rollout_that_can_never_end_ends_at_once() {
+    let bench = Bench::new("hopeless");
+    bench.deployment("backend", 1);
+    let began = std::time::Instant::now();
+    let failed = bench
+        .run(
+            r"
+  - id: broken
+    rollback: { none: a trial }
+    kubectl:
+      patch:
+        target: deployment/backend
+        type: strategic
+        body: { spec: { template: { spec: { containers: [{ name: main, image: docker.io/no/such:1 }] } } } }
+  - id: done
+    timeout: 1m
+    kubectl: { rollout_status: deployment/backend }
+",
+        )
+        .exits(1);
+    assert!(said(&failed).contains("does not start: ErrImageNeverPull"), "{}", said(&failed));
+    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_missing_right_is_named() {
+    let bench = Bench::as_user("rights", &[("get,list", "pods,deployments.apps")]);
+    bench.deployment("backend", 1);
+    let read = "  - { id: read, kubectl: { get: deployment/backend } }\n";
+    bench.run(read).exits(0);
+    let scale = "
+  - id: more
+    rollback: { none: a trial }
+    kubectl: { scale: { target: deployment/backend, replicas: 2 } }
+";
+    let refused = bench.run(scale).exits(1);
+    assert!(said(&refused).contains("cannot get resource \"deployments/scale\""), "{}", said(&refused));
+    assert!(said(&refused).contains("Ask for the right named here"), "{}", said(&refused));
+}
+
+#[test]
+fn the_wrong_cluster_is_noticed_before_the_first_step() {
+    let bench = Bench::new("expect");
+    let uid = bench.json("namespace/kube-system")["metadata"]["uid"].as_str().unwrap().to_owned();
+    let environment = |uid: &str| {
+        let kubeconfig = bench.cluster.kubeconfig().display();
+        format!(
+            "environments: {{ here: {{ connections: {{ cluster: {{ kubernetes: {{ kubeconfig: {kubeconfig}, \
+             expect: {{ uid: '{uid}' }} }} }} }} }} }}"
+        )
+    };
+    let body = bench.body("  - { id: read, kubectl: { get: { kind: pods } } }\n");
+    bench.live.sandbox.write("runbook.yaml", &environment(&uid));
+    bench.live.run_with(&body, &["--env", "here"]).exits(0);
+    bench.live.sandbox.write("runbook.yaml", &environment("another"));
+    let refused = bench.live.run_with(&body, &["--env", "here"]).exits(6);
+    assert!(said(&refused).contains("leads to another target than expected"), "{}", said(&refused));
+}
+
+#[test]
+fn without_a_cluster_the_first_words_say_why() {
+    let live = Live::new();
+    let body = "connections: { cluster: kubernetes }\nsteps:\n  - { id: x, kubectl: { get: pod/x } }\n";
+    let nothing = live.run(body).exits(1);
+    assert!(said(&nothing).contains("there is no kubeconfig, and this is not a pod"), "{}", said(&nothing));
+    live.sandbox.write("config", "{ apiVersion: v1, kind: Config, contexts: [], clusters: [], users: [] }");
+    let live = live.variable("KUBECONFIG", "config");
+    let empty = live.run(body).exits(1);
+    assert!(said(&empty).contains("the kubeconfig has no current context"), "{}", said(&empty));
+    live.sandbox.write(
+        "config",
+        "{ apiVersion: v1, kind: Config, current-context: a, contexts: [{ name: a, context: { cluster: a, user: a } }], \
+         clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }], users: [{ name: a, user: {} }] }",
+    );
+    let dead = live.run(body).exits(1);
+    assert!(said(&dead).contains("the API server cannot be reached"), "{}", said(&dead));
+}
