@@ -1,14 +1,12 @@
 //! [`Receiver`]: what comes from the server, up to the status and a little beyond.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::SplitStream;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::channel::{STATUS, STDERR, STDOUT, Traffic};
 use super::outcome::StatusReader;
@@ -91,9 +89,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<'_, S> {
             match timeout(self.patience.silence, self.stream.next()).await {
                 // The system itself gives a dead connection up, as what was sent is not acknowledged.
                 Err(_) if self.traffic.may_be_stuck() => {}
-                Err(_) => return Err(silent(self.patience.silence)),
+                Err(_) => return Err(format!("the server gave no answer for {:?}", self.patience.silence)),
                 Ok(None) => return Err("the connection ended".to_owned()),
-                Ok(Some(Err(error))) => return Err(broken(&error)),
+                Ok(Some(Err(error))) => return Err(format!("the connection broke: {error}")),
                 Ok(Some(Ok(message))) => match message {
                     Message::Binary(bytes) => return Ok(bytes),
                     Message::Text(text) => return Ok(text.into()),
@@ -108,12 +106,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<'_, S> {
             }
         }
     }
-}
-
-fn silent(patience: Duration) -> String {
-    format!("the server gave no answer for {} s", patience.as_secs())
-}
-
-fn broken(error: &Error) -> String {
-    format!("the connection broke: {error}")
 }

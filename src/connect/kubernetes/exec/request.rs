@@ -10,7 +10,7 @@ use super::{ExecError, ExecRequest, Stdin, with_length};
 /// What the request led to.
 pub(super) enum Attempt {
     /// The command starts.
-    Connected(Connection),
+    Connected(Box<Connection>),
     /// The request was sent, and no proper answer came: the command may run.
     Lost(String),
 }
@@ -20,7 +20,7 @@ pub(super) async fn attempt(client: &kube::Client, address: String) -> Result<At
     let request = http::Request::get(address).body(Vec::new());
     let request = request.map_err(|error| ExecError::Refused(kube::Error::HttpError(error)))?;
     match client.connect(request).await {
-        Ok(connection) => Ok(Attempt::Connected(connection)),
+        Ok(connection) => Ok(Attempt::Connected(Box::new(connection))),
         Err(error) if may_have_started(&error) => {
             Ok(Attempt::Lost(format!("no proper answer came to the request: {}", chain(&error))))
         }

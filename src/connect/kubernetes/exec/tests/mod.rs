@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use tokio::io::{AsyncWriteExt as _, ReadBuf, duplex};
+use tokio::io::{AsyncWriteExt as _, BufWriter, ReadBuf, duplex};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -54,12 +54,13 @@ fn command() -> Vec<String> {
 }
 
 async fn run_within(patience: Patience, server: &Server, stdin: Stdin<'_>) -> Ended {
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    // What is not flushed stays in there.
+    let (mut stdout, mut stderr) = (BufWriter::new(Vec::new()), BufWriter::new(Vec::new()));
     let command = command();
     let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command };
     let exec = exec_within(patience, &server.client, &request, stdin, &mut stdout, &mut stderr, &|_, _| ());
     let outcome = timeout(HANGS, exec).await.expect("it hangs");
-    Ended { outcome, stdout, stderr }
+    Ended { outcome, stdout: stdout.into_inner(), stderr: stderr.into_inner() }
 }
 
 async fn run(server: &Server, stdin: Stdin<'_>) -> Ended {
@@ -245,8 +246,8 @@ async fn only_a_request_that_was_sent_may_have_started_something() {
     let ended = run(&server, Stdin::None).await;
     assert!(ended.lost().contains("Sec-WebSocket-Protocol mismatched"), "{}", ended.lost());
 
-    let nobody = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
-    let server = Server { client: nobody.try_into().unwrap(), ..Server::raw(async move |_socket| ()) };
+    let mut server = Server::raw(async move |_socket| ());
+    server.client = kube::Config::new("http://127.0.0.1:1".parse().unwrap()).try_into().unwrap();
     let ended = run(&server, Stdin::None).await;
     assert!(matches!(ended.outcome, Err(ExecError::Refused(_))), "{:?}", ended.outcome);
 }
@@ -294,7 +295,7 @@ async fn a_silent_server_is_lost() {
         forever().await;
     });
     let ended = run_within(QUICK, &server, Stdin::None).await;
-    assert_eq!((ended.lost(), &ended.stdout[..]), ("the server gave no answer for 0 s", &b"before"[..]));
+    assert_eq!((ended.lost(), &ended.stdout[..]), ("the server gave no answer for 400ms", &b"before"[..]));
 }
 
 #[tokio::test]
@@ -325,7 +326,7 @@ async fn a_command_that_takes_its_time_to_read_is_not_silent() {
     });
     let begun = Instant::now();
     let ended = run_within(QUICK, &server, Stdin::Stream(&mut &input[..])).await;
-    assert_eq!(ended.lost(), "the server gave no answer for 0 s");
+    assert_eq!(ended.lost(), "the server gave no answer for 400ms");
     assert!(begun.elapsed() > QUICK.silence * 3);
 }
 
@@ -350,8 +351,9 @@ async fn neither_side_runs_ahead_of_the_other() {
     let sent = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&sent);
     let server = Server::new("v5", async move |mut peer| {
+        let chunk = vec![1; 32 << 10];
         loop {
-            send(&mut peer, 1, &[1; 32 << 10]).await;
+            send(&mut peer, 1, &chunk).await;
             count.fetch_add(32 << 10, Ordering::Relaxed);
         }
     });
