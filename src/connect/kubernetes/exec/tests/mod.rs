@@ -402,6 +402,8 @@ async fn an_output_that_cannot_be_written_is_an_error() {
 async fn progress_is_told_both_ways() {
     let server = Server::new("v5", async move |mut peer| {
         while stdin(&mut peer).await.is_some() {}
+        // Asked at once, and not only after half a minute: has everything arrived?
+        assert!(matches!(peer.next().await, Some(Ok(Message::Ping(_)))));
         send(&mut peer, 1, b"12345").await;
         send(&mut peer, 2, b"67").await;
         end(&mut peer, &exit(0)).await;
@@ -414,6 +416,6 @@ async fn progress_is_told_both_ways() {
     let progress = |sent, received| told.lock().unwrap().push((sent, received));
     // Boxed as something that may move between threads, as the engine does.
     let exec = exec(&server.client, &request, stdin, &mut stdout, &mut stderr, &progress).boxed();
-    assert_eq!(exec.await.unwrap(), ExecOutcome::Exit(0));
+    assert_eq!(timeout(HANGS, exec).await.unwrap().unwrap(), ExecOutcome::Exit(0));
     assert_eq!(told.into_inner().unwrap(), [(3, 0), (3, 5), (3, 7)]);
 }
