@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use tokio::io::{AsyncWriteExt as _, BufWriter, ReadBuf, duplex};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter, ReadBuf, duplex};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -260,6 +260,29 @@ async fn a_command_may_end_without_reading_its_input() {
     });
     let ended = run_within(QUICK, &server, Stdin::Stream(&mut tokio::io::repeat(7))).await;
     assert_eq!(ended.exit(), 3);
+}
+
+/// The socket refuses more input while the status still waits behind output that nobody has taken yet.
+#[tokio::test]
+async fn a_status_counts_although_the_input_could_not_be_sent() {
+    let server = Server::new("v5", async move |mut peer| {
+        send(&mut peer, 1, b"output").await;
+        send(&mut peer, 3, exit(3).as_bytes()).await;
+    });
+    let (mut stdout, mut reader) = duplex(1);
+    let (mut zeros, mut stderr) = (tokio::io::repeat(0), tokio::io::sink());
+    let command = command();
+    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command };
+    let input = Stdin::Stream(&mut zeros);
+    let exec = exec(&server.client, &request, input, &mut stdout, &mut stderr, &|_, _| ());
+    let read = async {
+        sleep(Duration::from_millis(300)).await;
+        let mut output = [0; 6];
+        reader.read_exact(&mut output).await.unwrap();
+        output
+    };
+    let (outcome, output) = timeout(HANGS, async { tokio::join!(exec, read) }).await.unwrap();
+    assert_eq!((outcome.unwrap(), &output), (ExecOutcome::Exit(3), b"output"));
 }
 
 #[tokio::test]
