@@ -42,6 +42,12 @@ impl Bench {
         self.live.run(&self.body(steps))
     }
 
+    /// The same with a secret parameter, and arguments.
+    fn run_with(&self, steps: &str, arguments: &[&str]) -> Ran {
+        let params = "params: { password: { type: string, secret: true } }\n";
+        self.live.run_with(&(params.to_owned() + &self.body(steps)), arguments)
+    }
+
     /// What a plan prints, in one line.
     fn plan(&self, steps: &str) -> String {
         self.live.write("trial", &self.body(steps));
@@ -230,14 +236,15 @@ fn a_plan_shows_what_would_differ_and_changes_nothing() {
 fn the_values_of_a_secret_are_neither_shown_nor_kept() {
     let bench = Bench::new("secrets");
     let ran = bench
-        .run(
-            r"
+        .run_with(
+            r#"
   - id: made
-    kubectl: { create: { secret: key, literals: { password: hunter2 } } }
+    kubectl: { create: { secret: key, literals: { password: "{{ params.password }}" } } }
     rollback: { none: a trial }
   - id: read
     kubectl: { get: secret/key }
-",
+"#,
+            &["--set", "password=hunter2"],
         )
         .exits(0);
     assert_eq!(bench.json("secret/key")["data"]["password"], "aHVudGVyMg==");
@@ -294,7 +301,7 @@ fn what_is_wrong_names_the_object_and_what_to_do() {
     bench.live.sandbox.write("dump", &"x".repeat(2 << 20));
     check(
         "{ create: { configmap: big, files: { dump: dump } } }",
-        &["ConfigMap `big` would hold 2.0 MB, and 1 MiB is the most"],
+        &["ConfigMap `big` would hold 2 MB, and 1 MiB is the most"],
     );
 }
 

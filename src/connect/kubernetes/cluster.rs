@@ -141,7 +141,14 @@ impl Cluster {
             Access::Write => self.send(&call).await,
             Access::DryRun => {
                 let query: Vec<_> = call.query.iter().copied().chain([("dryRun", "All")]).collect();
-                self.send(&Call { query: &query, ..call }).await
+                // A delete takes its options from the body, and then from nowhere else.
+                let options = call.body.filter(|_| call.method == Method::DELETE).map(|body| {
+                    let mut options = body.clone();
+                    options["dryRun"] = serde_json::json!(["All"]);
+                    options
+                });
+                let body = options.as_ref().or(call.body);
+                self.send(&Call { query: &query, body, ..call }).await
             }
         }
     }

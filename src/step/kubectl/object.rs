@@ -11,7 +11,7 @@ const NOISE: &[&str] =
 
 /// An object as it may be kept: without the bookkeeping of field managers, and a Secret without its values.
 pub(super) fn kept(mut object: Value) -> Value {
-    if let Some(metadata) = object["metadata"].as_object_mut() {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
     }
     if object["kind"] == "Secret" {
@@ -23,7 +23,8 @@ pub(super) fn kept(mut object: Value) -> Value {
             }
         }
         // A copy of the values, as client-side apply keeps it.
-        if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+        if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut)
+        {
             annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         }
     }
