@@ -7,21 +7,18 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
 use super::bind::Binder;
 use super::context::RunContext;
 use super::error::{BindError, StepError};
 use super::kind::{Anchor, CheckContext, Done, Need, StepKind};
+use super::program::{Captured, Parse, ProgramOutput, command_line};
 use super::templated::{Problem, Text};
-use crate::connect::{KeptFile, OutputFile, PrivateFile, open_input};
+use crate::connect::{OutputFile, PrivateFile, open_input};
 use crate::diagnostic::{Code, Severity};
 use crate::model::{Applied, Class, Failure, StoppedBy, format_size};
-
-/// How much of a program's output is kept in memory; the rest is counted, and `stdout_file` keeps all of it.
-const CAPTURE: usize = 1 << 20;
 
 /// How long a program may take to end after it was asked to.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -64,21 +61,6 @@ fn zero() -> Vec<i32> {
     vec![0]
 }
 
-/// How standard output becomes data.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Parse {
-    /// One text, in `stdout`.
-    #[default]
-    Text,
-    /// A list of lines, in `rows`.
-    Lines,
-    /// One JSON value, in `rows`.
-    Json,
-    /// Tab-separated values with a header line, in `rows`.
-    Tsv,
-}
-
 /// The program as it will be started.
 #[derive(Debug, Serialize)]
 pub(super) struct ExecInput {
@@ -102,39 +84,13 @@ pub(super) struct ExecInput {
     exit_codes: Vec<i32>,
 }
 
-/// What the program left.
-#[derive(Debug, Serialize)]
-pub(super) struct ExecOutput {
-    stdout: String,
-    stderr: String,
-    exit_code: i32,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    rows: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<FileOutput>,
-    truncated: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct FileOutput {
-    path: String,
-    bytes: u64,
-    sha256: String,
-}
-
-impl From<KeptFile> for FileOutput {
-    fn from(kept: KeptFile) -> Self {
-        Self { path: kept.path.display().to_string(), bytes: kept.bytes, sha256: kept.sha256 }
-    }
-}
-
 impl StepKind for Exec {
     const NAME: &'static str = "exec";
     const ABOUT: &'static str = "Runs a program on a host that the environment names.";
     const SHORT: Option<&'static str> = None;
     type Spec = ExecSpec;
     type Input = ExecInput;
-    type Output = ExecOutput;
+    type Output = ProgramOutput;
 
     fn check(spec: &mut ExecSpec, cx: &mut CheckContext<'_>) {
         let mut problem = |key, message: &str, help: &str| {
@@ -195,7 +151,7 @@ impl StepKind for Exec {
     }
 
     fn lines(input: &ExecInput) -> Vec<String> {
-        let mut lines = vec![input.command.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" ")];
+        let mut lines = vec![command_line(&input.command)];
         lines.extend(input.stdout_file.iter().map(|file| format!("standard output goes to {file}")));
         lines
     }
@@ -204,7 +160,7 @@ impl StepKind for Exec {
         vec![Self::summary(spec)]
     }
 
-    async fn run(input: &ExecInput, cx: &RunContext<'_>) -> Result<Done<ExecOutput>, StepError> {
+    async fn run(input: &ExecInput, cx: &RunContext<'_>) -> Result<Done<ProgramOutput>, StepError> {
         cx.events.sync_intent()?;
         let mut program = Program::start(input, cx).await?;
         let ended = tokio::select! {
@@ -215,26 +171,8 @@ impl StepKind for Exec {
         if input.exit_codes.contains(&output.exit_code) {
             return Ok(Done::with(output));
         }
-        Err(failed_exit(input, &output).into())
+        Err(output.failed_exit(&input.command[0]).into())
     }
-}
-
-/// A word as a shell would need it quoted: for people, never for a shell.
-fn shown(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-fn failed_exit(input: &ExecInput, output: &ExecOutput) -> Failure {
-    let tail: Vec<String> = output.stderr.lines().rev().take(10).map(str::to_owned).collect();
-    Failure {
-        details: tail.into_iter().rev().collect(),
-        ..Failure::new(format!("`{}` ended with exit code {}", input.command[0], output.exit_code))
-    }
-    .applied(Applied::Unknown)
 }
 
 /// A started program and what it was given.
@@ -274,7 +212,7 @@ impl Program {
         Ok(Self { child, stdin_file, stdout_file, _password_file: password_file })
     }
 
-    async fn finish(&mut self, input: &ExecInput, cx: &RunContext<'_>) -> Result<ExecOutput, StepError> {
+    async fn finish(&mut self, input: &ExecInput, cx: &RunContext<'_>) -> Result<ProgramOutput, StepError> {
         let (Some(mut stdout), Some(mut stderr)) = (self.child.stdout.take(), self.child.stderr.take())
         else {
             return Err(StepError::failed("the program's output is not connected"));
@@ -309,15 +247,7 @@ impl Program {
             Some(file) if success => Some(file.keep().await?),
             _ => None,
         };
-        let rows = if success { parse(input.parse, &stdout.text)? } else { Value::Null };
-        Ok(ExecOutput {
-            stdout: stdout.text,
-            stderr: stderr.text,
-            exit_code,
-            rows,
-            file: file.map(FileOutput::from),
-            truncated: stdout.truncated || stderr.truncated,
-        })
+        ProgramOutput::new(exit_code, stdout, stderr, input.parse, file, success)
     }
 
     /// Ends the program's whole group: first a request, then, after a moment, by force.
@@ -370,53 +300,4 @@ async fn feed(
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
-}
-
-/// The beginning of a stream, and whether there was more.
-#[derive(Default)]
-struct Captured {
-    text: String,
-    truncated: bool,
-}
-
-impl Captured {
-    async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Self> {
-        let (mut kept, mut truncated) = (Vec::new(), false);
-        let mut chunk = vec![0; 64 << 10];
-        loop {
-            let count = stream.read(&mut chunk).await?;
-            if count == 0 {
-                break;
-            }
-            let room = CAPTURE.saturating_sub(kept.len()).min(count);
-            truncated |= room < count;
-            kept.extend_from_slice(&chunk[..room]);
-        }
-        Ok(Self { text: String::from_utf8_lossy(&kept).into_owned(), truncated })
-    }
-}
-
-fn parse(how: Parse, stdout: &str) -> Result<Value, StepError> {
-    Ok(match how {
-        Parse::Text => Value::Null,
-        Parse::Lines => stdout.lines().map(Value::from).collect(),
-        Parse::Json => serde_json::from_str(stdout).map_err(|error| {
-            StepError::Failed(
-                Failure::new(format!("standard output is not JSON: {error}")).applied(Applied::Yes),
-            )
-        })?,
-        Parse::Tsv => tsv(stdout),
-    })
-}
-
-fn tsv(stdout: &str) -> Value {
-    let mut lines = stdout.lines();
-    let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
-    lines
-        .map(|line| {
-            let row =
-                header.iter().zip(line.split('\t')).map(|(name, cell)| ((*name).to_owned(), json!(cell)));
-            Value::Object(row.collect())
-        })
-        .collect()
 }

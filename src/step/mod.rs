@@ -13,6 +13,7 @@ mod error;
 mod exec;
 mod kind;
 mod kubectl;
+mod program;
 mod sql;
 pub mod templated;
 

@@ -272,6 +272,107 @@ fn a_log_is_read_from_the_container_that_crashed() {
 }
 
 #[test]
+fn a_program_runs_in_a_container_as_it_is_written() {
+    let bench = Bench::new("programs");
+    bench.cluster.pod(&bench.namespace, "tools", "exec sleep 600", &[("app", "tools")]);
+    bench.live.sandbox.write("in.txt", &"line\n".repeat(500_000));
+    let ran = bench
+        .run(
+            r#"
+  - id: words
+    rollback: { none: a trial }
+    kubectl: { exec: { selector: app=tools, command: [printf, "%s|", "$HOME", "a b", "x; y"] } }
+  - id: sent
+    rollback: { none: a trial }
+    kubectl: { exec: { pod: tools, command: [cat], stdin: "secret text" } }
+  - id: counted
+    rollback: { none: a trial }
+    kubectl: { exec: { pod: tools, command: [wc, -c], stdin_file: in.txt, parse: lines } }
+  - id: fetched
+    rollback: { none: a trial }
+    kubectl: { exec: { pod: tools, command: [seq, "300000"], stdout_file: out.txt } }
+  - id: codes
+    rollback: { none: a trial }
+    kubectl: { exec: { pod: tools, command: [sh, -c, "echo why >&2; exit 3"], exit_codes: [0, 3], env: { A: b } } }
+"#,
+        )
+        .exits(0);
+    assert_eq!(ran.output("words")["stdout"], "$HOME|a b|x; y|");
+    assert_eq!(ran.output("sent")["stdout"], "secret text");
+    assert_eq!(ran.output("counted")["rows"], json!(["2500000"]));
+    assert_eq!(
+        (&ran.output("codes")["exit_code"], &ran.output("codes")["stderr"]),
+        (&json!(3), &json!("why\n"))
+    );
+    let fetched = std::fs::read_to_string(bench.live.sandbox.directory().join("out.txt")).unwrap();
+    assert!(
+        fetched.lines().map(|line| line.parse::<u32>().unwrap()).eq(1..=300_000),
+        "{} bytes",
+        fetched.len()
+    );
+    assert_eq!(ran.output("fetched")["file"]["bytes"], fetched.len());
+}
+
+#[test]
+fn a_program_that_does_not_succeed_says_how_it_ended() {
+    let bench = Bench::new("ends");
+    bench.cluster.pod(&bench.namespace, "tools", "exec sleep 600", &[("app", "tools")]);
+    let check = |exec: &str, step: &str, exit: i32, message: &str| {
+        let ran = bench.run(&format!(
+            "  - {{ id: x, rollback: {{ none: a trial }}, {step}kubectl: {{ exec: {exec} }} }}\n"
+        ));
+        let text = said(&ran.exits(exit));
+        assert!(text.contains(message), "{message} is not in\n{text}");
+    };
+    check(
+        "{ pod: tools, command: [sh, -c, 'echo it broke >&2; exit 7'] }",
+        "",
+        1,
+        "`sh` ended with exit code 7",
+    );
+    check("{ pod: tools, command: [sh, -c, 'echo it broke >&2; exit 7'] }", "", 1, "it broke");
+    check("{ pod: tools, command: [no-such-program] }", "", 1, "`no-such-program` did not end by itself");
+    check(
+        "{ pod: tools, container: side, command: [ls] }",
+        "",
+        1,
+        "pod `tools` has no container `side`; it has main",
+    );
+    check("{ pod: none, command: [ls] }", "", 1, "pods \"none\" not found");
+    let out = "{ pod: tools, command: [seq, '9'], stdout_file: out.txt, exit_codes: [1] }";
+    check(out, "", 1, "`seq` ended with exit code 0");
+    assert!(!bench.live.sandbox.directory().join("out.txt").exists());
+    // Its time limit ends it in the pod, too.
+    check("{ pod: tools, command: [sleep, '77'] }", "timeout: 2s, ", 1, "\"stopped_by\":\"timeout\"");
+    let processes = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '";
+    let exec = ["--namespace", &bench.namespace.name, "exec", "tools", "--", "sh", "-c", processes];
+    let left = bench.cluster.kubectl(&exec);
+    assert!(!left.contains("sleep 77"), "{left}");
+}
+
+#[test]
+fn a_pod_that_goes_in_the_middle_leaves_the_outcome_open() {
+    let bench = Bench::new("gone");
+    bench.cluster.pod(&bench.namespace, "tools", "exec sleep 600", &[("app", "tools")]);
+    let step = "
+  - id: long
+    rollback: { none: a trial }
+    kubectl: { exec: { pod: tools, command: [sh, -c, 'echo begun; exec sleep 60'] } }
+";
+    let running = bench.live.start(&bench.body(step), &[]);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    bench.kubectl(&["delete", "pod", "tools", "--grace-period=0", "--force"]);
+    let ran = running.finish();
+    let text = said(&ran);
+    // A status 137 is an answer; a connection that is gone is none.
+    match ran.exit {
+        Some(4) => assert!(text.contains("no answer from `sh`"), "{text}"),
+        Some(1) => assert!(text.contains("exit code 137"), "{text}"),
+        other => panic!("{other:?}: {text}"),
+    }
+}
+
+#[test]
 fn what_is_wrong_names_the_object_and_what_to_do() {
     let bench = Bench::new("wrong");
     let check = |step: &str, messages: &[&str]| {
@@ -335,7 +436,7 @@ fn a_conflict_names_the_manager_and_the_field() {
 fn a_rollout_that_can_never_end_ends_at_once() {
     let bench = Bench::new("hopeless");
     bench.deployment("backend", 1);
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let failed = bench
         .run(
             r"

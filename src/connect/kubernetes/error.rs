@@ -40,6 +40,11 @@ impl ApiError {
         Self::local(format!("the object has no `{field}`"))
     }
 
+    /// The object is in no state for what was asked.
+    pub fn unfit(why: String) -> Self {
+        Self::local(why)
+    }
+
     /// No answer came within the time.
     pub(super) fn silent(seconds: u64) -> Self {
         Self {

@@ -19,7 +19,7 @@ mod resource;
 pub use cluster::{Access, Cluster, Text};
 pub use config::{KubernetesConfig, Source};
 pub use error::ApiError;
-pub use exec::{ExecError, ExecOutcome, ExecRequest, Stdin, exec, with_length, with_limit};
+pub use exec::{ExecOutcome, ExecRequest, Stdin, with_limit};
 pub use identity::{ClusterIdentity, Right};
 pub use objects::{Deletion, ListOptions, PatchKind, Write};
 pub use path::{JsonPath, PathError, is_text};

@@ -1,9 +1,11 @@
 //! Which pod is meant, and which of its containers.
 
 use serde_json::Value;
+use tokio::io::AsyncWrite;
 
-use super::cluster::Cluster;
+use super::cluster::{Access, Cluster};
 use super::error::ApiError;
+use super::exec::{self, ExecError, ExecOutcome, ExecRequest, Stdin};
 use super::objects::ListOptions;
 use super::resource::Resource;
 
@@ -60,6 +62,28 @@ impl Cluster {
     /// A pod by its name.
     pub async fn pod(&self, namespace: &str, name: &str) -> Result<Value, ApiError> {
         self.get(&Resource::pods(), namespace, name).await
+    }
+}
+
+impl Cluster {
+    /// Runs a command in a container. An error means that nothing ran; where nobody knows, the outcome is
+    /// [`ExecOutcome::Lost`].
+    pub async fn exec(
+        &self,
+        request: &ExecRequest<'_>,
+        stdin: Stdin<'_>,
+        stdout: &mut (dyn AsyncWrite + Send + Unpin),
+        stderr: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<ExecOutcome, ApiError> {
+        if self.access() != Access::Write {
+            return Err(ApiError::local("only a step that may change something runs a command in a pod"));
+        }
+        match exec::exec(&self.shared.client, request, stdin, stdout, stderr, progress).await {
+            Ok(outcome) => Ok(outcome),
+            Err(ExecError::Refused(error)) => Err(ApiError { unknown: false, ..ApiError::of(&error) }),
+            Err(error) => Ok(ExecOutcome::Lost(error.to_string())),
+        }
     }
 }
 

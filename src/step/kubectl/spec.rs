@@ -36,6 +36,8 @@ spec! {
     get: verbs::Get,
     /// Reads what a container wrote.
     logs: verbs::Logs,
+    /// Runs a program in a container.
+    exec: verbs::Exec,
     /// Makes the fields of an object as they are written here, by server-side apply.
     apply: verbs::Apply,
     /// Makes a new object.

@@ -8,7 +8,7 @@ const EXACTLY: &str = r#"[ "$(printf ab | head -c 1)" = a ] || { echo 'this need
 /// told where the input ends. Needs `sh` and `head` in the container; exit code 127 also means that they are missing.
 ///
 /// [`with_limit`] belongs inside of it.
-pub fn with_length(command: &[String], bytes: u64) -> Vec<String> {
+pub(super) fn with_length(command: &[String], bytes: u64) -> Vec<String> {
     // The word after the script is what `sh` calls itself in its messages.
     wrapped(&["sh", "-c", EXACTLY, "sh", &bytes.to_string()], command)
 }

@@ -21,7 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-pub use command::{with_length, with_limit};
+use command::with_length;
+pub use command::with_limit;
 pub use outcome::ExecOutcome;
 
 use channel::{Traffic, limits};
@@ -57,7 +58,7 @@ pub enum Stdin<'a> {
 
 /// Why nobody can say what became of a command.
 #[derive(Debug, thiserror::Error)]
-pub enum ExecError {
+pub(super) enum ExecError {
     /// The server could not be reached, or answered with an error instead of a connection: nothing ran.
     #[error("the command was refused: {0}")]
     Refused(#[source] kube::Error),
@@ -101,7 +102,7 @@ const PATIENCE: Patience = Patience {
 /// does not end by that; [`with_limit`] ends it.
 ///
 /// An error says that the outcome is not known here; each variant says whether the command may have run.
-pub async fn exec(
+pub(super) async fn exec(
     client: &kube::Client,
     request: &ExecRequest<'_>,
     stdin: Stdin<'_>,
