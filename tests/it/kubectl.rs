@@ -474,6 +474,26 @@ fn a_missing_right_is_named() {
 }
 
 #[test]
+fn a_plan_looks_for_the_pod_and_for_the_right_to_run_programs_in_it() {
+    let bench = Bench::as_user("look", &[("get,list", "pods"), ("get", "pods/exec")]);
+    bench.cluster.pod(&bench.namespace, "tools", "exec sleep 600", &[("app", "tools")]);
+    let step = "
+  - id: run
+    rollback: { none: a trial }
+    kubectl: { exec: { selector: app=tools, command: [touch, /tmp/there] } }
+";
+    bench.live.write("trial", &bench.body(step));
+    let planned = bench.live.sandbox.run("plan ./trial.yaml");
+    let text = in_one_line(&planned.stdout);
+    assert_eq!(planned.exit, Some(1), "{text}");
+    let namespace = &bench.namespace.name;
+    assert!(text.contains("pod tools runs, and has the container main"), "{text}");
+    assert!(text.contains(&format!("the right to create pods/exec in {namespace} is missing")), "{text}");
+    assert!(text.contains("{ apiGroups: [\"\"], resources: [pods/exec], verbs: [create] }"), "{text}");
+    assert!(!text.contains("the right to get pods/exec"), "{text}");
+}
+
+#[test]
 fn the_wrong_cluster_is_noticed_before_the_first_step() {
     let bench = Bench::new("expect");
     let uid = bench.json("namespace/kube-system")["metadata"]["uid"].as_str().unwrap().to_owned();

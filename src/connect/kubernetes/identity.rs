@@ -27,6 +27,19 @@ pub struct Right {
     pub name: Option<String>,
 }
 
+impl Right {
+    /// That it is lacking, and the rule that would give it.
+    pub fn lacking(&self, namespace: &str, reason: &str) -> String {
+        let group = &self.group;
+        let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        format!(
+            "the right to {} {} in {namespace} is missing{reason}; a Role with this rule gives it: \
+             {{ apiGroups: [\"{group}\"], resources: [{}], verbs: [{}] }}",
+            self.verb, self.resource, self.resource, self.verb
+        )
+    }
+}
+
 impl Cluster {
     /// Asks the server which cluster it is.
     pub async fn identity(&self) -> Result<ClusterIdentity, ApiError> {

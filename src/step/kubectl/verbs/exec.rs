@@ -7,13 +7,13 @@ use serde_json::Value;
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
 use crate::connect::kubernetes::{
-    ApiError, ExecOutcome, ExecRequest, Pick, Stdin, container, not_running, with_limit,
+    ApiError, Cluster, ExecOutcome, ExecRequest, Pick, Right, Stdin, container, not_running, with_limit,
 };
 use crate::connect::{OutputFile, open_input};
 use crate::model::{Applied, Class, Failure, StoppedBy, format_size};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::Done;
+use crate::step::kind::{Done, Preview};
 use crate::step::kubectl::target::PickSpec;
 use crate::step::kubectl::verb::{Verb, VerbContext};
 use crate::step::program::{Captured, Parse, ProgramOutput, command_line};
@@ -111,19 +111,36 @@ impl ExecInput {
     }
 
     /// The pod and the container, once it is known that a program can be started there.
-    async fn place(&self, cx: &VerbContext<'_>) -> Result<(String, String), ApiError> {
+    async fn place(&self, cluster: &Cluster, namespace: &str) -> Result<(String, String), ApiError> {
         let pod = if let Some(name) = &self.pod {
-            cx.cluster.pod(&cx.namespace, name).await?
+            cluster.pod(namespace, name).await?
         } else {
             let selector = self.selector.as_deref().unwrap_or_default();
             let pick = self.pick.map_or(Pick::One, Pick::from);
-            cx.cluster.ready_pod(&cx.namespace, selector, pick).await?
+            cluster.ready_pod(namespace, selector, pick).await?
         };
         if let Some(why) = not_running(&pod) {
             return Err(ApiError::unfit(why));
         }
         let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         Ok((name, container(&pod, self.container.as_deref())?))
+    }
+
+    /// The rights it lacks. A connection over WebSocket is a GET to some servers and a create to others.
+    async fn lacking(&self, cluster: &Cluster, namespace: &str, pod: &str) -> Result<Vec<String>, ApiError> {
+        let mut lacking = Vec::new();
+        for verb in ["get", "create"] {
+            let right = Right {
+                verb,
+                group: String::new(),
+                resource: "pods/exec".to_owned(),
+                name: Some(pod.to_owned()),
+            };
+            if let Err(reason) = cluster.may(&right, namespace).await? {
+                lacking.push(right.lacking(namespace, &reason));
+            }
+        }
+        Ok(lacking)
     }
 
     /// The command with the step's own time limit, so that it does not go on in the pod when nobody waits any more.
@@ -293,8 +310,19 @@ impl Verb for Exec {
         lines
     }
 
+    async fn preview(input: &ExecInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
+        let failed = |error: ApiError| error.failure(&input.shown());
+        let (pod, container) = input.place(cluster, namespace).await.map_err(failed)?;
+        let blockers = input.lacking(cluster, namespace, &pod).await.map_err(failed)?;
+        let fact = format!(
+            "pod {pod} runs, and has the container {container}; that, and the right to run programs there, is all \
+             that was looked at"
+        );
+        Ok(Preview { facts: vec![fact], blockers, ..Preview::default() })
+    }
+
     async fn run(input: &ExecInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
-        let place = input.place(cx).await;
+        let place = input.place(&cx.cluster, &cx.namespace).await;
         let (pod, container) = place.map_err(|error| cx.failed(&input.shown(), &error))?;
         let command = input.limited(cx);
         let request =
