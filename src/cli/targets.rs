@@ -61,7 +61,7 @@ fn from_environment(
             Some(entry) if !fits(entry, need) => {
                 problems.push(format!("`{name}` is not a {} connection", need.kind_name()));
             }
-            Some(entry) => match entry.config(name, &context.process) {
+            Some(entry) => match entry.config(name, &environment.connections, &context.process) {
                 Ok(config) => drop(configs.insert(name.clone(), config)),
                 Err(failure) => {
                     problems.push(failure.message);
@@ -111,6 +111,7 @@ fn ambient(runbook: &Runbook) -> Result<BTreeMap<String, ConnectionConfig>, CliE
         ConnectionKind::Postgres(_) => ConnectionConfig::Postgres {
             address: Box::new(Address { ambient: true, ..Address::default() }),
             expect: Expect::default(),
+            via: None,
         },
         ConnectionKind::Host => ConnectionConfig::LocalHost,
         ConnectionKind::Kubernetes => ConnectionConfig::Kubernetes(Box::default()),

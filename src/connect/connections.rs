@@ -4,10 +4,10 @@
 //! steps that run at the same time get their own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::file::PrivateFile;
-use super::kubernetes::{Access, Cluster, ClusterIdentity, KubernetesConfig};
+use super::kubernetes::{Access, Cluster, ClusterIdentity, KubernetesConfig, PodAddress, PodTunnel};
 use super::postgres::{
     self, Address, ConnectError, Identity, QueryError, ResultLimits, Session, SessionOptions,
     StatementResult, Target,
@@ -24,6 +24,8 @@ pub enum ConnectionConfig {
         address: Box<Address>,
         /// What must be true of it, checked on every new session.
         expect: Expect,
+        /// What leads to it where this machine does not reach it.
+        via: Option<Box<Via>>,
     },
     /// The machine this runs on.
     LocalHost,
@@ -40,6 +42,17 @@ impl ConnectionConfig {
             Self::Kubernetes(_) => "kubernetes",
         }
     }
+}
+
+/// A pod through which a database is reached.
+#[derive(Debug, Clone)]
+pub struct Via {
+    /// The environment's name of the cluster.
+    pub name: String,
+    /// The cluster.
+    pub cluster: KubernetesConfig,
+    /// The pod.
+    pub address: PodAddress,
 }
 
 /// What must be true of a PostgreSQL target.
@@ -174,6 +187,17 @@ impl Connections {
         self.configs.get(name)
     }
 
+    /// Where a postgres connection leads, and through which pod; the cluster is opened for that.
+    pub async fn reachable_target(&self, name: &str) -> Result<Target, Failure> {
+        let mut target = self.target(name)?;
+        if let Some(ConnectionConfig::Postgres { via: Some(via), .. }) = self.configs.get(name) {
+            // Boxed: few sessions go this way, and each would carry the size of it otherwise.
+            let cluster = Box::pin(self.cluster_at(&via.name, &via.cluster, Access::Read)).await?;
+            target.via = Some(Arc::new(PodTunnel::new(cluster, via.address.clone())));
+        }
+        Ok(target)
+    }
+
     /// Where a postgres connection leads, by libpq's rules; nothing is opened.
     pub fn target(&self, name: &str) -> Result<Target, Failure> {
         match self.configs.get(name) {
@@ -187,14 +211,23 @@ impl Connections {
 
     /// A cluster, for somebody who may do this to it. It is opened, and known to be the expected one, once a run.
     pub async fn cluster(&self, name: &str, access: Access) -> Result<Cluster, Failure> {
+        match self.configs.get(name) {
+            Some(ConnectionConfig::Kubernetes(config)) => self.cluster_at(name, config, access).await,
+            _ => Err(Failure::new(format!("the environment has no kubernetes connection `{name}`"))
+                .help("Add it to the environment's `connections:`.")),
+        }
+    }
+
+    async fn cluster_at(
+        &self,
+        name: &str,
+        config: &KubernetesConfig,
+        access: Access,
+    ) -> Result<Cluster, Failure> {
         let mut clusters = self.clusters.lock().await;
         if let Some(cluster) = clusters.get(name) {
             return Ok(cluster.with_access(access));
         }
-        let Some(ConnectionConfig::Kubernetes(config)) = self.configs.get(name) else {
-            return Err(Failure::new(format!("the environment has no kubernetes connection `{name}`"))
-                .help("Add it to the environment's `connections:`."));
-        };
         // Boxed: a client is made once, and every run would carry its size otherwise.
         let cluster = Box::pin(Cluster::open(config, &self.process)).await?;
         if let Some(expected) = &config.uid {
@@ -219,7 +252,7 @@ impl Connections {
                 return Ok(lent);
             }
         }
-        let mut target = self.target(&key.connection)?;
+        let mut target = self.reachable_target(&key.connection).await?;
         if let Some(database) = &key.database {
             target = target.with_database(database);
         }
@@ -305,6 +338,12 @@ impl Connections {
         &self,
         name: &str,
     ) -> Result<(BTreeMap<String, String>, Option<PrivateFile>), Failure> {
+        if let Some(ConnectionConfig::Postgres { via: Some(_), .. }) = self.configs.get(name) {
+            let message = format!("a program on this machine cannot reach `{name}`, which is behind a pod");
+            return Err(
+                Failure::new(message).help("Run the program in the pod, by a kubectl step with `exec`.")
+            );
+        }
         let target = self.target(name)?;
         let (mut variables, password_line) = target.libpq_environment();
         let file = password_line.map(|line| PrivateFile::create(line.expose())).transpose()?;

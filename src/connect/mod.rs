@@ -5,7 +5,11 @@ mod file;
 pub mod kubernetes;
 pub mod postgres;
 mod prompt;
+mod tunnel;
 
-pub use connections::{ConnectionConfig, Connections, Expect, LentSession, LoginProof, Purpose, SessionKey};
+pub use connections::{
+    ConnectionConfig, Connections, Expect, LentSession, LoginProof, Purpose, SessionKey, Via,
+};
 pub use file::{KeptFile, OutputFile, PrivateFile, open_input};
 pub use prompt::{AnswerKind, PromptError, Prompter, Question};
+pub use tunnel::{Dial, Pipe};

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::connect::kubernetes::{KubernetesConfig, Source};
+use crate::connect::kubernetes::{KubernetesConfig, PodAddress, Source};
 use crate::connect::postgres::Address;
-use crate::connect::{ConnectionConfig, Expect};
+use crate::connect::{ConnectionConfig, Expect, Via};
 use crate::model::{Failure, ProcessEnvironment, Secret};
 
 /// A connection as an environment has it.
@@ -47,7 +48,23 @@ pub struct PostgresEntry {
     #[serde(default)]
     pub expect: ExpectEntry,
     /// How the server is reached when not directly.
-    pub via: Option<Value>,
+    pub via: Option<ViaEntry>,
+}
+
+/// A pod through which a database is reached.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViaEntry {
+    /// The kubernetes connection of this environment.
+    pub kubernetes: String,
+    /// The pod's name.
+    pub pod: Option<String>,
+    /// Labels that find the pod.
+    pub selector: Option<String>,
+    /// A service that leads to the pod; the port is the service's then.
+    pub service: Option<String>,
+    /// The namespace; the cluster's own by default.
+    pub namespace: Option<String>,
 }
 
 /// What must be true of a target.
@@ -142,18 +159,30 @@ impl PasswordSource {
 
 impl ConnectionEntry {
     /// The configuration to connect with.
-    pub fn config(&self, name: &str, process: &ProcessEnvironment) -> Result<ConnectionConfig, Failure> {
+    ///
+    /// `others` are the connections of the same environment: a database may be reached through one of them.
+    pub fn config(
+        &self,
+        name: &str,
+        others: &IndexMap<String, Self>,
+        process: &ProcessEnvironment,
+    ) -> Result<ConnectionConfig, Failure> {
         match self {
-            Self::Postgres(entry) => entry.config(name, process),
+            Self::Postgres(entry) => {
+                let via = entry.via.as_ref().map(|via| via.resolve(name, others, process)).transpose()?;
+                entry.config(via, process)
+            }
             Self::Host(host) if host.local.is_some() => Ok(ConnectionConfig::LocalHost),
             Self::Host(_) => Err(unsupported(name, "a host in a pod")),
-            Self::Kubernetes(entry) => entry.config(name, process),
+            Self::Kubernetes(entry) => {
+                entry.config(name, process).map(|config| ConnectionConfig::Kubernetes(Box::new(config)))
+            }
         }
     }
 }
 
 impl KubernetesEntry {
-    fn config(&self, name: &str, process: &ProcessEnvironment) -> Result<ConnectionConfig, Failure> {
+    fn config(&self, name: &str, process: &ProcessEnvironment) -> Result<KubernetesConfig, Failure> {
         let Self { context, kubeconfig, in_cluster, namespace, expect } = self.clone();
         if in_cluster && (context.is_some() || kubeconfig.is_some()) {
             let message = format!("connection `{name}` is both a context and the pod's own account");
@@ -162,15 +191,34 @@ impl KubernetesEntry {
         let kubeconfig = kubeconfig.map(|path| process.directory.join(path));
         let source =
             if in_cluster { Source::InCluster } else { Source::Context { name: context, kubeconfig } };
-        Ok(ConnectionConfig::Kubernetes(Box::new(KubernetesConfig { source, namespace, uid: expect.uid })))
+        Ok(KubernetesConfig { source, namespace, uid: expect.uid })
+    }
+}
+
+impl ViaEntry {
+    fn resolve(
+        &self,
+        name: &str,
+        others: &IndexMap<String, ConnectionEntry>,
+        process: &ProcessEnvironment,
+    ) -> Result<Via, Failure> {
+        let Self { kubernetes, pod, selector, service, namespace } = self.clone();
+        if [&pod, &selector, &service].into_iter().flatten().count() != 1 {
+            let message = format!("`via` of connection `{name}` names no pod, or more than one");
+            return Err(Failure::new(message).help("Write one of `pod`, `selector` and `service`."));
+        }
+        let Some(ConnectionEntry::Kubernetes(entry)) = others.get(&kubernetes) else {
+            let message =
+                format!("connection `{name}` is reached through `{kubernetes}`, which is no cluster here");
+            return Err(Failure::new(message).help("Name a kubernetes connection of the same environment."));
+        };
+        let cluster = entry.config(&kubernetes, process)?;
+        Ok(Via { name: kubernetes, cluster, address: PodAddress { pod, selector, service, namespace } })
     }
 }
 
 impl PostgresEntry {
-    fn config(&self, name: &str, process: &ProcessEnvironment) -> Result<ConnectionConfig, Failure> {
-        if self.via.is_some() {
-            return Err(unsupported(name, "a database behind `via`"));
-        }
+    fn config(&self, via: Option<Via>, process: &ProcessEnvironment) -> Result<ConnectionConfig, Failure> {
         let mut fields = self.options.clone();
         let own = [
             ("host", self.host.clone()),
@@ -188,7 +236,7 @@ impl PostgresEntry {
         };
         let ExpectEntry { database, role, primary, system_identifier } = self.expect.clone();
         let expect = Expect { database, role, primary, system_identifier };
-        Ok(ConnectionConfig::Postgres { address: Box::new(address), expect })
+        Ok(ConnectionConfig::Postgres { address: Box::new(address), expect, via: via.map(Box::new) })
     }
 }
 

@@ -125,7 +125,7 @@ async fn reach(
     connections: &Connections,
     purpose: Purpose,
 ) -> Result<(TargetFacts, Vec<Failure>), Failure> {
-    let target = connections.target(outer)?;
+    let target = connections.reachable_target(outer).await?;
     let application_name = "runbook:preflight";
     let mut lent = connections.lend(&SessionKey::of(outer, purpose), None, application_name).await?;
     let lost = |error: postgres::QueryError| Failure::new(error.to_string());

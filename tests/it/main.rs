@@ -26,6 +26,7 @@ mod schemas;
 mod secrets;
 mod sql;
 mod support;
+mod tunnel;
 
 #[test]
 fn no_file_here_is_undeclared() {

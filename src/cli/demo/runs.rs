@@ -72,7 +72,7 @@ impl<'a> Runs<'a> {
         let prepared = self.prepare(name, role)?;
         let planned = self.plan(&prepared).await;
         self.page.command(name, &thresholds(name), &planned, detail);
-        let run = Box::pin(self.execute(&prepared, detail)).await?;
+        let run = self.execute(&prepared, detail).await?;
         let events = self.store.read(&run)?.events;
         if detail == Detail::Findings
             && self.interrupts.stop.reason().is_none()
@@ -101,7 +101,7 @@ impl<'a> Runs<'a> {
             strict: false,
             files: self.server.socket_dir.clone(),
         };
-        Ok(execution.execute(&offline).await?.run)
+        Ok(Box::pin(execution.execute(&offline)).await?.run)
     }
 
     fn prepare(&self, name: &str, role: &str) -> Result<Prepared, CliError> {
@@ -114,7 +114,7 @@ impl<'a> Runs<'a> {
             runbook.connections.keys().map(|name| (name.clone(), name.clone())).collect();
         let config = |name: &String| {
             let address = Box::new(address(self.server, role, DATABASE));
-            (name.clone(), ConnectionConfig::Postgres { address, expect: Expect::default() })
+            (name.clone(), ConnectionConfig::Postgres { address, expect: Expect::default(), via: None })
         };
         let connections = Connections::new(names.keys().map(config).collect(), self.context.process.clone());
         Ok(Prepared {

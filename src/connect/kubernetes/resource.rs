@@ -50,6 +50,11 @@ impl Resource {
         Self::from_row(&KNOWN[0])
     }
 
+    /// Services.
+    pub(super) fn services() -> Self {
+        Self::from_row(&KNOWN[1])
+    }
+
     fn from_row((group, plural, kind, namespaced, short): &(&str, &str, &str, bool, &[&str])) -> Self {
         let names = std::iter::once(kind.to_lowercase()).chain(short.iter().map(|&name| name.to_owned()));
         Self {

@@ -12,6 +12,8 @@ use tokio_postgres::CancelToken;
 use super::connect_error::ConnectError;
 use super::connector::{Connector, ConnectorFor};
 use super::query_error::describe;
+use super::target::Host;
+use crate::connect::tunnel::Dial;
 
 /// A request to cancel must not hang when the network does.
 const BOUND: Duration = Duration::from_secs(10);
@@ -26,6 +28,8 @@ pub struct Canceller {
     pub(super) connector: Connector,
     /// The socket, if the session uses one.
     pub(super) socket: Option<PathBuf>,
+    /// What leads to the host, if this machine does not reach it.
+    pub(super) via: Option<(Arc<dyn Dial>, Host)>,
     pub(super) endpoint: String,
     /// Set when asked to cancel, so that the session can tell it from a timeout on the server.
     pub(super) asked: Arc<AtomicBool>,
@@ -53,6 +57,11 @@ impl Canceller {
 
     async fn send(&self) -> Result<(), String> {
         let connector = self.connector.deaf();
+        if let Some((via, host)) = &self.via {
+            let pipe = via.dial(host.port()).await.map_err(|error| error.to_string())?;
+            let connector = ConnectorFor::new(connector, host.name());
+            return self.token.cancel_query_raw(pipe, connector).await.map_err(|error| describe(&error));
+        }
         let Some(path) = &self.socket else {
             return self.token.cancel_query(connector).await.map_err(|error| describe(&error));
         };

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::cancel::Canceller;
-use super::connect_error::ConnectError;
+use super::connect_error::{ConnectError, Way};
 use super::connector::{Connector, ConnectorError, ConnectorFor, Encryption, Refusal, Stream};
 use super::notice::{Mailbox, Notice};
 use super::query_error::{ServerError, describe};
@@ -112,6 +112,10 @@ impl Attempt<'_> {
         let Host::Tcp { name, address, port } = self.host else {
             return self.bounded(self.once(None, Encryption::Plain)).await;
         };
+        // What leads there looks nothing up, and neither does it ask for the address.
+        if self.target.via.is_some() {
+            return self.bounded(self.address(IpAddr::V4(Ipv4Addr::LOCALHOST))).await;
+        }
         let addresses = match address {
             Some(address) => vec![*address],
             None => self.bounded(self.look_up(name, *port)).await?,
@@ -179,8 +183,18 @@ impl Attempt<'_> {
         let wire = Wire::new(self.target.allowed_authentication.clone());
         let connector = Connector { encryption, wire: wire.clone() };
         let config = self.config(address);
-        let connected = match self.host.socket() {
-            Some(path) => match UnixStream::connect(&path).await {
+        let connected = match (&self.target.via, self.host.socket()) {
+            (Some(via), _) => match via.dial(self.host.port()).await {
+                Ok(pipe) => {
+                    let tls = ConnectorFor::new(connector.clone(), self.host.name());
+                    config
+                        .connect_raw(pipe, tls)
+                        .await
+                        .map(|(client, link)| self.link(client, link, connector))
+                }
+                Err(error) => return Err(self.unreachable(&error)),
+            },
+            (None, Some(path)) => match UnixStream::connect(&path).await {
                 Ok(socket) => {
                     let tls = ConnectorFor::new(connector.clone(), "localhost");
                     config
@@ -190,7 +204,7 @@ impl Attempt<'_> {
                 }
                 Err(error) => return Err(self.unreachable(&error)),
             },
-            None => config
+            (None, None) => config
                 .connect(connector.clone())
                 .await
                 .map(|(client, link)| self.link(client, link, connector)),
@@ -251,6 +265,7 @@ impl Attempt<'_> {
             token: client.cancel_token(),
             connector: connector.clone(),
             socket: self.host.socket(),
+            via: self.target.via.clone().map(|via| (via, self.host.clone())),
             endpoint: self.endpoint(),
             asked: Arc::default(),
         };
@@ -261,7 +276,11 @@ impl Attempt<'_> {
         ConnectError::Unreachable {
             endpoint: self.endpoint(),
             problem: error.to_string(),
-            socket: self.host.socket().is_some(),
+            way: match (&self.target.via, self.host) {
+                (Some(_), _) => Way::Pod,
+                (None, Host::Socket { .. }) => Way::Socket,
+                (None, Host::Tcp { .. }) => Way::Network,
+            },
         }
     }
 

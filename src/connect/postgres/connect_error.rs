@@ -6,6 +6,17 @@ use thiserror::Error;
 
 use super::query_error::ServerError;
 
+/// What leads to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// A Unix socket.
+    Socket,
+    /// The network.
+    Network,
+    /// The API server of a cluster.
+    Pod,
+}
+
 /// Why a target could not be resolved or a session not be opened.
 ///
 /// `endpoint` reads like `wms_db on db1:5432 as wms_user`. No variant holds a secret.
@@ -72,8 +83,8 @@ pub enum ConnectError {
         endpoint: String,
         /// What the operating system says.
         problem: String,
-        /// Whether it is a Unix socket.
-        socket: bool,
+        /// What leads there.
+        way: Way,
     },
     /// Connecting took too long.
     #[error("cannot connect to {endpoint}: no session within {} s", .after.as_secs_f64())]
@@ -170,7 +181,7 @@ impl ConnectError {
             | Self::Tls { help, .. } => help.clone(),
             Self::ServiceNotFound { service, searched } => service_help(service, searched),
             Self::UnknownHost { .. } => "Check the spelling of the host and the name service.".to_owned(),
-            Self::Unreachable { socket, .. } => unreachable_help(*socket),
+            Self::Unreachable { way, .. } => unreachable_help(*way).to_owned(),
             Self::Timeout { .. } => {
                 "Check the host, the port and firewalls between, or raise `connect_timeout`.".to_owned()
             }
@@ -226,12 +237,17 @@ fn service_help(service: &str, searched: &[String]) -> String {
     format!("Add a section `[{service}]`; the files searched were {}.", searched.join(", "))
 }
 
-fn unreachable_help(socket: bool) -> String {
-    if socket {
-        "Check that the server runs on this machine and which `unix_socket_directories` it uses, or give a `host`."
-            .to_owned()
-    } else {
-        "Check that the server runs and that `listen_addresses` and `port` match the address.".to_owned()
+fn unreachable_help(way: Way) -> &'static str {
+    match way {
+        Way::Socket => {
+            "Check that the server runs on this machine and which `unix_socket_directories` it uses, or give a `host`."
+        }
+        Way::Network => {
+            "Check that the server runs and that `listen_addresses` and `port` match the address."
+        }
+        Way::Pod => {
+            "Check the pod, the port on which PostgreSQL listens in it, and the right to forward ports."
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub fn resolve(address: &Address, environment: &ProcessEnvironment) -> Result<Ta
     let (password_file, note) = settings.password_file(environment);
     let application_name = settings.text("application_name").map(str::to_owned);
     Ok(Target {
+        via: None,
         tls: tls(&settings, environment, &hosts)?,
         hosts,
         database: settings.text("dbname").unwrap_or(&user).to_owned(),

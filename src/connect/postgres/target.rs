@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::password_file::PasswordFile;
 use super::tls::TlsOptions;
+use crate::connect::tunnel::Dial;
 use crate::model::Secret;
 
 /// One place to try.
@@ -44,6 +46,14 @@ impl Host {
         match self {
             Self::Tcp { .. } => None,
             Self::Socket { directory, port } => Some(directory.join(format!(".s.PGSQL.{port}"))),
+        }
+    }
+
+    /// The name that certificates are checked against.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Tcp { name, .. } => name,
+            Self::Socket { .. } => "localhost",
         }
     }
 
@@ -173,6 +183,8 @@ pub struct Target {
     pub application_name: Option<String>,
     /// What a person may want to know about how the address was found, such as an ignored password file.
     pub notes: Vec<String>,
+    /// What leads to the host's port where this machine does not reach it.
+    pub via: Option<Arc<dyn Dial>>,
     pub(super) password_file: PasswordFile,
 }
 
@@ -180,7 +192,8 @@ impl Target {
     /// A few words that name the target without secrets: `wms_db on db1:5432 as wms_user`.
     pub fn describe(&self) -> String {
         let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
-        format!("{} on {} as {}", self.database, hosts.join(", "), self.user)
+        let via = self.via.as_ref().map_or_else(String::new, |via| format!(" through {}", via.describe()));
+        format!("{} on {}{via} as {}", self.database, hosts.join(", "), self.user)
     }
 
     /// The variables by which libpq's programs find the first host, and the line of a private password file.

@@ -1,0 +1,142 @@
+//! A database behind a pod: every runbook works through the API server as it does directly.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::kubernetes::{Kubernetes, Namespace};
+use crate::support::live::{Live, Ran};
+use crate::support::postgres::binary;
+
+/// PostgreSQL in a pod, and two environments that lead to it.
+struct Bench {
+    namespace: Namespace,
+    port: u16,
+    live: Live,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let cluster = Kubernetes::shared();
+        let namespace = cluster.namespace(name);
+        let port = cluster.postgres(&namespace);
+        let bench = Self { namespace, port, live: Live::new() };
+        bench.environments("pod: postgres-0", port);
+        bench
+    }
+
+    /// Writes the environments `direct` and `tunnel`.
+    fn environments(&self, pod: &str, port: u16) {
+        let (kubeconfig, namespace) = (Kubernetes::shared().kubeconfig().display(), &self.namespace.name);
+        let dsn = format!("host=127.0.0.1 port={port} user=postgres dbname=postgres");
+        self.live.sandbox.write(
+            "runbook.yaml",
+            &format!(
+                "
+environments:
+  direct:
+    connections:
+      db: {{ postgres: {{ dsn: '{dsn}' }} }}
+  tunnel:
+    connections:
+      cluster: {{ kubernetes: {{ kubeconfig: {kubeconfig}, namespace: {namespace} }} }}
+      db: {{ postgres: {{ dsn: '{dsn}', via: {{ kubernetes: cluster, {pod} }} }} }}
+"
+            ),
+        );
+    }
+
+    fn run(&self, environment: &str, steps: &str) -> Ran {
+        let body = format!("connections: {{ db: postgres }}\nsteps:\n{steps}");
+        self.live.run_with(&body, &["--env", environment])
+    }
+
+    fn psql(&self, sql: &str) -> String {
+        let mut psql = Command::new(binary("psql"));
+        psql.args(["-XAtqw", "-h", "127.0.0.1", "-U", "postgres", "-c", sql, "-p", &self.port.to_string()]);
+        let output = psql.env_clear().output().unwrap();
+        assert!(output.status.success(), "{sql}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+const WORK: &str = "
+  - { id: made, rollback: { none: a trial }, sql: \"CREATE TABLE IF NOT EXISTS t AS SELECT generate_series(1, 50000) AS n\" }
+  - { id: read, sql: \"SELECT n, repeat('x', 100) AS x FROM t ORDER BY n\" }
+  - { id: vacuum, rollback: { none: a trial }, sql: \"VACUUM (ANALYZE) t\" }
+  - { id: sum, sql: \"SELECT sum(n) AS sum FROM t\" }
+";
+
+#[test]
+fn steps_end_the_same_directly_and_through_the_pod() {
+    let bench = Bench::new("tunnel");
+    let [direct, tunnel] = ["direct", "tunnel"].map(|environment| bench.run(environment, WORK).exits(0));
+    for step in ["read", "sum"] {
+        assert_eq!(direct.output(step)["rows"], tunnel.output(step)["rows"], "{step}");
+    }
+    assert_eq!(tunnel.output("read")["row_count"], 50_000);
+    bench.environments("selector: app=postgres", bench.port);
+    let sum = "  - { id: sum, sql: \"SELECT sum(n) AS sum FROM t\" }\n";
+    assert_eq!(bench.run("tunnel", sum).exits(0).output("sum")["rows"], json!([{ "sum": 1_250_025_000 }]));
+}
+
+#[test]
+fn a_shipped_runbook_works_through_the_pod_as_it_is() {
+    let bench = Bench::new("shipped");
+    bench.psql("CREATE TABLE t (n int) WITH (autovacuum_enabled = off)");
+    let run = |environment: &str| {
+        bench.psql(
+            "TRUNCATE t; INSERT INTO t SELECT generate_series(1, 100000); DELETE FROM t WHERE n > 50000",
+        );
+        let arguments = ["run", "weekly-vacuum", "--env", environment, "--yes", "--output", "json"];
+        let ran: Ran = bench.live.sandbox.run_args(&arguments).into();
+        let states = |event: &Value| (event["step"].clone(), event["state"].clone());
+        let finished = ran.events.iter().filter(|event| event["event"] == "step_finished");
+        // What runs side by side ends in any order.
+        let mut states: Vec<_> = finished.map(states).map(|state| format!("{state:?}")).collect();
+        states.sort();
+        (ran.exit, states)
+    };
+    let direct = run("direct");
+    assert_eq!(direct.0, Some(0), "{direct:?}");
+    assert!(direct.1.iter().any(|state| state.contains("vacuum")), "{direct:?}");
+    assert_eq!(run("tunnel"), direct);
+}
+
+#[test]
+fn a_statement_is_cancelled_through_the_pod() {
+    let bench = Bench::new("cancel");
+    let ran = bench.run("tunnel", "  - { id: long, timeout: 2s, sql: 'SELECT pg_sleep(60)' }\n").exits(1);
+    assert!(ran.stdout.contains("\"stopped_by\":\"timeout\""), "{}", ran.stdout);
+    let left =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+    assert_eq!(bench.psql(left), "0");
+    // Ctrl-C asks the server over a second connection.
+    let body = "connections: { db: postgres }\nsteps:\n  - { id: long, sql: 'SELECT pg_sleep(61)' }\n";
+    let mut running = bench.live.start(body, &["--env", "tunnel"]);
+    running.wait_for("step_started", "long");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    running.signal(rustix::process::Signal::INT);
+    let ran = running.finish();
+    assert_eq!(ran.exit, Some(130), "{}", ran.stdout);
+    assert!(ran.stdout.contains("cancelled on the server"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_does_not_lead_to_the_database_says_why() {
+    let bench = Bench::new("nowhere");
+    let check = |pod: &str, port: u16, message: &str| {
+        bench.environments(pod, port);
+        let ran = bench.run("tunnel", "  - { id: x, sql: 'SELECT 1' }\n").exits(1);
+        let text = (ran.stdout + &ran.stderr).replace("\\\"", "\"");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(message), "{message} is not in\n{text}");
+    };
+    check("pod: postgres-7", bench.port, "pods \"postgres-7\" not found");
+    check("selector: app=none", bench.port, "has the labels `app=none`");
+    check("service: none", bench.port, "services \"none\" not found");
+    check("pod: postgres-0", 1, "onnection refused");
+    bench.environments("pod: postgres-0, selector: app=postgres", bench.port);
+    let ran = bench.run("tunnel", "  - { id: x, sql: 'SELECT 1' }\n").exits(2);
+    assert!((ran.stdout + &ran.stderr).contains("names no pod, or more than one"));
+}
