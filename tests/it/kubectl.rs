@@ -455,6 +455,21 @@ fn a_rollout_that_can_never_end_ends_at_once() {
         .exits(1);
     assert!(said(&failed).contains("does not start: ErrImageNeverPull"), "{}", said(&failed));
     assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+    let undo = "
+  - { id: undo, kubectl: { rollout_undo: { target: deployment/backend } }, rollback: { none: a trial } }
+  - { id: done, timeout: 1m, kubectl: { rollout_status: deployment/backend } }
+  - { id: told, kubectl: { describe: deployment/backend } }
+";
+    let planned = bench.plan(undo);
+    assert!(planned.contains("back to revision 1"), "{planned}");
+    let undone = bench.run(undo).exits(0);
+    assert_eq!(undone.output("undo")["revision"], 1);
+    let image = "/spec/template/spec/containers/0/image";
+    let now = bench.json("deployment/backend");
+    assert_eq!(now.pointer(image), Some(&json!("docker.io/runbook/empty:1")));
+    assert!(now.pointer("/spec/template/metadata/labels/pod-template-hash").is_none());
+    let events = undone.output("told")["events"].as_array().unwrap();
+    assert!(events.iter().any(|event| event["reason"] == "ScalingReplicaSet"), "{events:?}");
 }
 
 #[test]

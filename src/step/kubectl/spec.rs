@@ -34,6 +34,8 @@ macro_rules! spec {
 spec! {
     /// Reads an object, or all that a selector finds.
     get: verbs::Get,
+    /// Reads an object with the events about it.
+    describe: verbs::Describe,
     /// Reads what a container wrote.
     logs: verbs::Logs,
     /// Runs a program in a container.
@@ -56,6 +58,8 @@ spec! {
     rollout_restart: verbs::RolloutRestart,
     /// Waits until a workload runs as it is written.
     rollout_status: verbs::RolloutStatus,
+    /// Gives a workload the pod template of an earlier revision.
+    rollout_undo: verbs::RolloutUndo,
     /// Waits until an object is as described.
     wait: verbs::Wait,
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::rollout_undo::{is_owned, revision};
 use crate::connect::kubernetes::{ApiError, ListOptions, Resource, waiting};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
@@ -100,7 +101,8 @@ impl Verb for RolloutStatus {
                 Progress::Done => return Ok(Done::with(json!({ "object": kept(object) }))),
                 Progress::Failed(message) => return Err(StepError::failed(message)),
                 Progress::Waiting { ready, of, what } => {
-                    if let Some(hopeless) = hopeless(cx, &object).await.map_err(failed)? {
+                    // Who may not look at pods only hears of it later, by the step's time limit.
+                    if let Ok(Some(hopeless)) = hopeless(cx, &resource, &object).await {
                         return Err(hopeless.into());
                     }
                     #[expect(clippy::cast_precision_loss, reason = "numbers of pods are small")]
@@ -175,17 +177,24 @@ fn progress(resource: &Resource, object: &Value) -> Progress {
     }
 }
 
-/// A pod of the workload that will not start by waiting longer.
-async fn hopeless(cx: &VerbContext<'_>, object: &Value) -> Result<Option<Failure>, ApiError> {
+/// A pod of the workload's newest revision that will not start by waiting longer; those of older ones are on their way
+/// out.
+async fn hopeless(
+    cx: &VerbContext<'_>,
+    resource: &Resource,
+    object: &Value,
+) -> Result<Option<Failure>, ApiError> {
     let labels = object["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten();
-    let labels: Vec<String> =
+    let mut labels: Vec<String> =
         labels.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
-    if labels.is_empty() {
-        return Ok(None);
+    match newest(cx, resource, object).await? {
+        Some(label) if !labels.is_empty() => labels.push(label),
+        _ => return Ok(None),
     }
     let options = ListOptions { labels: &labels.join(","), fields: "" };
     let pods = cx.cluster.list(&Resource::pods(), &cx.namespace, options).await?;
-    let stuck = pods.iter().find_map(|pod| {
+    let mut living = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    let stuck = living.find_map(|pod| {
         let reason = waiting(pod).filter(|reason| HOPELESS.contains(reason))?;
         Some((pod["metadata"]["name"].as_str()?, reason))
     });
@@ -196,6 +205,27 @@ async fn hopeless(cx: &VerbContext<'_>, object: &Value) -> Result<Option<Failure
         };
         Failure::new(format!("pod `{pod}` does not start: {reason}")).help(help)
     }))
+}
+
+/// The label of the pods of the newest revision, once the controller knows it.
+async fn newest(
+    cx: &VerbContext<'_>,
+    resource: &Resource,
+    object: &Value,
+) -> Result<Option<String>, ApiError> {
+    if object["status"]["observedGeneration"].as_i64() < object["metadata"]["generation"].as_i64() {
+        return Ok(None);
+    }
+    if resource.plural != "deployments" {
+        let revision = object["status"]["updateRevision"].as_str();
+        return Ok(revision.map(|revision| format!("controller-revision-hash={revision}")));
+    }
+    let sets = cx.cluster.resource("replicasets").await?;
+    let sets = cx.cluster.list(&sets, &cx.namespace, ListOptions::default()).await?;
+    let current = revision(object);
+    let newest = sets.iter().find(|set| is_owned(set, object) && revision(set) == current);
+    let hash = newest.and_then(|set| set["metadata"]["labels"]["pod-template-hash"].as_str());
+    Ok(hash.map(|hash| format!("pod-template-hash={hash}")))
 }
 
 #[cfg(test)]
