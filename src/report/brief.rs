@@ -115,8 +115,24 @@ fn verbs(statements: &[Value]) -> String {
     seen.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
-/// A `kubectl`: the object by kind and name, or how many items.
+/// A `kubectl`: what it changed, else the object by kind and name, or how many items.
 fn object(fields: &Map<String, Value>) -> Option<String> {
+    let list = |name: &str| fields.get(name).and_then(Value::as_array);
+    if let Some(changed) = list("changed").filter(|_| fields.get("before").is_some_and(Value::is_object)) {
+        let first = changed.first().and_then(Value::as_str);
+        return Some(match (first, changed.len()) {
+            (None, _) => "nothing changed".to_owned(),
+            (Some(first), 1) => first.to_owned(),
+            (Some(first), count) => format!("{first}, and {} more", count - 1),
+        });
+    }
+    if let Some(deleted) = list("deleted") {
+        let names: Vec<&str> = deleted.iter().filter_map(Value::as_str).collect();
+        return Some(if names.is_empty() { "nothing there".to_owned() } else { names.join(", ") });
+    }
+    if let Some(lines) = list("lines") {
+        return Some(count(lines.len() as u64, "line"));
+    }
     if let Some(items) = fields.get("items").and_then(Value::as_array) {
         return Some(count(items.len() as u64, "object"));
     }
@@ -175,6 +191,16 @@ mod tests {
         let pod = json!({ "kind": "Pod", "metadata": { "name": "db-0" } });
         check(json!({ "object": pod }), "pod/db-0");
         check(json!({ "items": [pod, pod] }), "2 objects");
+        check(json!({ "object": pod, "before": pod, "changed": ["a: 1 → 2"] }), "a: 1 → 2");
+        check(
+            json!({ "object": pod, "before": pod, "changed": ["a: 1 → 2", "b", "c"] }),
+            "a: 1 → 2, and 2 more",
+        );
+        check(json!({ "object": pod, "before": pod, "changed": [] }), "nothing changed");
+        check(json!({ "object": pod, "before": null, "changed": ["kind: nothing → Pod"] }), "pod/db-0");
+        check(json!({ "deleted": ["a", "b"], "kept": [] }), "a, b");
+        check(json!({ "deleted": [], "kept": [] }), "nothing there");
+        check(json!({ "text": "", "lines": ["x"], "pod": "db-0" }), "1 line");
     }
 
     #[test]
