@@ -40,8 +40,8 @@ once() {
   fi
   if [[ ! -d $folder ]]; then
     # With the lock held, whatever an earlier process left behind is nobody's.
-    rm -rf "$folder".unfinished.*
-    work=$(mktemp -d "$folder.unfinished.XXXXXX")
+    rm -rf "$folder".part.*
+    work=$(mktemp -d "$folder.part.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     mkdir "$work/out"
     "$@"
@@ -51,8 +51,8 @@ once() {
   echo "$folder"
 }
 
-# bookworm COMMAND... runs apt-get on the packages of Debian 12, which need not be what this machine runs, in $work;
-# from this machine's own mirror where it is. Nothing is installed.
+# bookworm COMMAND... runs apt-get on the packages of Debian 12 in $work: from the machine's own mirror where that is what
+# it runs, else from the one in RUNBOOK_DEBIAN_MIRROR. Nothing is installed.
 bookworm() {
   local keys=/usr/share/keyrings/debian-archive-keyring.gpg mirrors=/etc/apt/sources.list.d/debian.sources
   need apt-get:apt "$keys:debian-archive-keyring" dpkg-source:dpkg-dev
@@ -62,8 +62,10 @@ bookworm() {
     mkdir -p "$work"/{lists,cache/archives}/partial "$work/parts"
     if [[ -f $mirrors ]] && grep -q '^VERSION_CODENAME=bookworm$' /etc/os-release; then
       sed 's/^Types: deb$/Types: deb deb-src/' "$mirrors" >"$work/parts/debian.sources"
+    elif [[ -n ${RUNBOOK_DEBIAN_MIRROR-} ]]; then
+      printf "%s [signed-by=$keys] $RUNBOOK_DEBIAN_MIRROR bookworm main\n" deb deb-src >"$work/parts/debian.list"
     else
-      printf "%s [signed-by=$keys] http://deb.debian.org/debian bookworm main\n" deb deb-src >"$work/parts/debian.list"
+      fail "this is not Debian 12: put the address of a Debian mirror into RUNBOOK_DEBIAN_MIRROR ($elsewhere)"
     fi
     "${apt[@]}" update >&2
   fi

@@ -17,6 +17,7 @@ need gcc:gcc /usr/include/signal.h:libc6-dev openssl:openssl unshare:util-linux
 kubernetes=$("$here/build.sh")
 others=$("$here/fetch.sh")
 
+# Below /tmp whatever TMPDIR says: the path of a Unix socket has room for 107 bytes.
 state=$(mktemp -d /tmp/rbk.XXXXXX)
 group=runbook-${state##*.}
 mapfile -t hierarchies < <(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/mounts)
