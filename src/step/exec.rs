@@ -14,7 +14,7 @@ use super::bind::Binder;
 use super::context::RunContext;
 use super::error::{BindError, StepError};
 use super::kind::{Anchor, CheckContext, Done, Need, StepKind};
-use super::program::{Captured, Parse, ProgramOutput, command_line};
+use super::program::{Captured, Parse, ProgramOutput, command_line, only_zero};
 use super::templated::{Problem, Text};
 use crate::connect::{OutputFile, PrivateFile, open_input};
 use crate::diagnostic::{Code, Severity};
@@ -53,12 +53,8 @@ pub(super) struct ExecSpec {
     #[serde(default)]
     parse: Parse,
     /// The exit codes that mean success.
-    #[serde(default = "zero")]
+    #[serde(default = "only_zero")]
     exit_codes: Vec<i32>,
-}
-
-fn zero() -> Vec<i32> {
-    vec![0]
 }
 
 /// The program as it will be started.

@@ -12,6 +12,11 @@ use crate::model::{Applied, Failure};
 /// How much of a program's output is kept in memory; the rest is counted, and `stdout_file` keeps all of it.
 const CAPTURE: usize = 1 << 20;
 
+/// The exit codes that mean success where none are written.
+pub(super) fn only_zero() -> Vec<i32> {
+    vec![0]
+}
+
 /// How standard output becomes data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -4,6 +4,7 @@
 //! list in [`spec`]. Decoding, JSON Schema, classes and the journal follow.
 
 mod object;
+mod pod;
 mod spec;
 mod target;
 mod verb;

@@ -7,16 +7,17 @@ use serde_json::Value;
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
 use crate::connect::kubernetes::{
-    ApiError, Cluster, ExecOutcome, ExecRequest, Pick, Right, Stdin, container, not_running, with_limit,
+    ApiError, Cluster, ExecOutcome, ExecRequest, Right, Stdin, not_running, with_limit,
 };
 use crate::connect::{OutputFile, open_input};
 use crate::model::{Applied, Class, Failure, StoppedBy, format_size};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
 use crate::step::kind::{Done, Preview};
+use crate::step::kubectl::pod::{self, BoundPod};
 use crate::step::kubectl::target::PickSpec;
 use crate::step::kubectl::verb::{Verb, VerbContext};
-use crate::step::program::{Captured, Parse, ProgramOutput, command_line};
+use crate::step::program::{Captured, Parse, ProgramOutput, command_line, only_zero};
 use crate::step::templated::Text;
 
 /// How much of a stream is under way between the connection and whoever keeps it.
@@ -55,25 +56,15 @@ pub(in crate::step::kubectl) struct Exec {
     #[serde(default)]
     parse: Parse,
     /// The exit codes that mean success.
-    #[serde(default = "zero")]
+    #[serde(default = "only_zero")]
     exit_codes: Vec<i32>,
-}
-
-fn zero() -> Vec<i32> {
-    vec![0]
 }
 
 /// The program as it will be started.
 #[derive(Debug, Serialize)]
 pub(in crate::step::kubectl) struct ExecInput {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pod: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    selector: Option<String>,
-    #[serde(skip)]
-    pick: Option<PickSpec>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    container: Option<String>,
+    #[serde(flatten)]
+    pod: BoundPod,
     command: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stdin: Option<String>,
@@ -99,11 +90,7 @@ struct Ended {
 
 impl ExecInput {
     fn shown(&self) -> String {
-        let pod = match (&self.pod, &self.selector) {
-            (Some(pod), _) => pod.clone(),
-            (None, selector) => format!("-l {}", selector.as_deref().unwrap_or_default()),
-        };
-        format!("exec {pod} -- {}", command_line(&self.command))
+        format!("exec {} -- {}", self.pod.shown(), command_line(&self.command))
     }
 
     fn program(&self) -> &str {
@@ -112,18 +99,12 @@ impl ExecInput {
 
     /// The pod and the container, once it is known that a program can be started there.
     async fn place(&self, cluster: &Cluster, namespace: &str) -> Result<(String, String), ApiError> {
-        let pod = if let Some(name) = &self.pod {
-            cluster.pod(namespace, name).await?
-        } else {
-            let selector = self.selector.as_deref().unwrap_or_default();
-            let pick = self.pick.map_or(Pick::One, Pick::from);
-            cluster.ready_pod(namespace, selector, pick).await?
-        };
+        let pod = self.pod.ready(cluster, namespace).await?;
         if let Some(why) = not_running(&pod) {
             return Err(ApiError::unfit(why));
         }
         let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        Ok((name, container(&pod, self.container.as_deref())?))
+        Ok((name, self.pod.container(&pod)?))
     }
 
     /// The rights it lacks. A connection over WebSocket is a GET to some servers and a create to others.
@@ -256,12 +237,10 @@ impl Verb for Exec {
     fn check(&self) -> Option<(String, String)> {
         let (message, help) = if self.command.is_empty() {
             ("the command is empty", "Write the program and its arguments as a list.")
-        } else if self.pod.is_some() == self.selector.is_some() {
-            ("a pod is named, or found by a selector", "Write `pod:` or `selector:`.")
         } else if self.stdin.is_some() && self.stdin_file.is_some() {
             ("`stdin` and `stdin_file` exclude each other", "Keep one of the two.")
         } else {
-            return None;
+            return pod::check(self.pod.as_ref(), self.selector.as_ref());
         };
         Some((message.to_owned(), help.to_owned()))
     }
@@ -286,10 +265,13 @@ impl Verb for Exec {
             command.push(binder.text(word)?);
         }
         Ok(ExecInput {
-            pod: binder.maybe_text(self.pod.as_ref())?,
-            selector: binder.maybe_text(self.selector.as_ref())?,
-            pick: self.pick,
-            container: binder.maybe_text(self.container.as_ref())?,
+            pod: BoundPod::bind(
+                binder,
+                self.pod.as_ref(),
+                self.selector.as_ref(),
+                self.pick,
+                self.container.as_ref(),
+            )?,
             command,
             stdin: binder.maybe_text(self.stdin.as_ref())?,
             stdin_file: binder.maybe_text(self.stdin_file.as_ref())?,

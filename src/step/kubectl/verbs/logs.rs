@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::{ApiError, Pick, container};
+use crate::connect::kubernetes::ApiError;
 use crate::model::{Class, Effect};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
 use crate::step::kind::Done;
+use crate::step::kubectl::pod::{self, BoundPod};
 use crate::step::kubectl::target::PickSpec;
 use crate::step::kubectl::verb::{Verb, VerbContext};
 use crate::step::templated::{Seconds, Text};
@@ -37,14 +38,8 @@ pub(in crate::step::kubectl) struct Logs {
 /// What will be read.
 #[derive(Debug, Serialize)]
 pub(in crate::step::kubectl) struct LogsInput {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pod: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    selector: Option<String>,
-    #[serde(skip)]
-    pick: Option<PickSpec>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    container: Option<String>,
+    #[serde(flatten)]
+    pod: BoundPod,
     previous: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<f64>,
@@ -55,23 +50,14 @@ pub(in crate::step::kubectl) struct LogsInput {
 impl LogsInput {
     fn shown(&self) -> String {
         let previous = if self.previous { " --previous" } else { "" };
-        match (&self.pod, &self.selector) {
-            (Some(pod), _) => format!("logs {pod}{previous}"),
-            (None, selector) => format!("logs -l {}{previous}", selector.as_deref().unwrap_or_default()),
-        }
+        format!("logs {}{previous}", self.pod.shown())
     }
 
     async fn read(&self, cx: &VerbContext<'_>) -> Result<Value, ApiError> {
-        let pod = if let Some(name) = &self.pod {
-            cx.cluster.pod(&cx.namespace, name).await?
-        } else {
-            // A pod that is not ready may be the one whose log is wanted.
-            let selector = self.selector.as_deref().unwrap_or_default();
-            let pick = self.pick.map_or(Pick::One, Pick::from);
-            cx.cluster.any_pod(&cx.namespace, selector, pick).await?
-        };
+        // A pod that is not ready may be the one whose log is wanted.
+        let pod = self.pod.any(&cx.cluster, &cx.namespace).await?;
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        let container = container(&pod, self.container.as_deref())?;
+        let container = self.pod.container(&pod)?;
         let since = self.since.map(|seconds| format!("{:.0}", seconds.max(1.0).ceil()));
         let tail = self.tail.map(|lines| lines.to_string());
         let query = [
@@ -95,9 +81,7 @@ impl Verb for Logs {
     type Input = LogsInput;
 
     fn check(&self) -> Option<(String, String)> {
-        let help = "Write `pod:` or `selector:`.".to_owned();
-        (self.pod.is_some() == self.selector.is_some())
-            .then(|| ("a pod is named, or found by a selector".to_owned(), help))
+        pod::check(self.pod.as_ref(), self.selector.as_ref())
     }
 
     fn class(&self) -> Class {
@@ -111,10 +95,13 @@ impl Verb for Logs {
 
     fn bind(&self, binder: &Binder<'_>) -> Result<LogsInput, BindError> {
         Ok(LogsInput {
-            pod: binder.maybe_text(self.pod.as_ref())?,
-            selector: binder.maybe_text(self.selector.as_ref())?,
-            pick: self.pick,
-            container: binder.maybe_text(self.container.as_ref())?,
+            pod: BoundPod::bind(
+                binder,
+                self.pod.as_ref(),
+                self.selector.as_ref(),
+                self.pick,
+                self.container.as_ref(),
+            )?,
             previous: self.previous,
             since: binder.maybe_seconds(self.since.as_ref())?,
             tail: self.tail,
