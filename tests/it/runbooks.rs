@@ -1,5 +1,6 @@
-//! The shipped runbooks load without a single remark.
+//! The shipped runbooks load without a single remark, and can be planned where all is well.
 
+use crate::support::live::Live;
 use crate::support::{files, load_text, package, stem};
 
 #[test]
@@ -22,4 +23,14 @@ fn shipped_runbooks_have_no_problems() {
         assert!(runbook.params.iter().all(|(_, parameter)| !parameter.description.is_empty()));
     }
     assert!(remarks.is_empty(), "{remarks}");
+}
+
+/// A database with nothing to do is the best one, and no reason for a plan to say no.
+#[test]
+fn every_shipped_runbook_can_be_planned_where_there_is_nothing_to_do() {
+    let live = Live::new();
+    for path in files(&package().join("runbooks"), "yaml") {
+        let planned = live.sandbox.run_args(&["plan", &stem(&path)]);
+        assert_eq!(planned.exit, Some(0), "{}\n{}", stem(&path), planned.stdout);
+    }
 }
