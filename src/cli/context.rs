@@ -10,7 +10,7 @@ use crate::model::{ProcessEnvironment, Redactor};
 use crate::ui::{Out, Style};
 
 /// What every command is given.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Context {
     /// The process environment as it was at the start.
     pub(super) process: ProcessEnvironment,

@@ -7,16 +7,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::again::Again;
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::prepare::Prepared;
 use crate::connect::{Prompter, Purpose};
-use crate::engine::{Answers, Clock as _, Ended, RunRequest, SystemClock, run};
-use crate::event::{PinnedConnection, PinnedStep, RunStarted, Sink, VERSION};
-use crate::journal::Store;
+use crate::engine::{Answers, Clock as _, Ended, Origin, RunRequest, SystemClock, run};
+use crate::event::{
+    Adopted, Direction, PinnedConnection, PinnedOptions, PinnedStep, RunStarted, Sink, VERSION,
+};
+use crate::journal::{Store, Writer};
 use crate::model::{Failure, RunId, StoppedBy};
-use crate::plan::{Plan, PlanRequest, Preflight, plan, preflight};
+use crate::plan::{Plan, PlanRequest, PlannedStep, Preflight, plan, preflight};
 use crate::step::StopSignal;
 use crate::ui::{Ndjson, Terminal, TerminalPrompter};
 
@@ -32,6 +35,8 @@ pub(super) struct Execution<'a> {
     pub(super) max_parallel: usize,
     pub(super) strict: bool,
     pub(super) files: PathBuf,
+    pub(super) retry: &'a [String],
+    pub(super) past_no_return: bool,
 }
 
 /// The plan by file and parameters alone: which gates are open, what stands in the first record.
@@ -52,36 +57,87 @@ pub(super) async fn offline_plan(prepared: &Prepared, context: &Context, skip: &
     plan(request).await
 }
 
+/// A run, or a leg of one, that is about to begin.
+struct Leg {
+    id: RunId,
+    journal: Writer,
+    origin: Origin,
+    /// When the run itself began, and who began it.
+    began: Timestamp,
+    operator: String,
+    reason: Option<String>,
+}
+
 impl Execution<'_> {
     /// Reaches the targets and runs.
     pub(super) async fn execute(self, offline: &Plan) -> Result<Ended, CliError> {
-        let Self { prepared, context, .. } = &self;
-        let found =
-            preflight(&prepared.runbook, &prepared.names, &prepared.connections, Purpose::Steps).await;
-        if !found.problems.is_empty() {
-            return Err(unfit(&found.problems));
-        }
+        let found = self.reach().await?;
         let began = SystemClock.now();
         let id = RunId::new(began, random()?);
         let journal = self.store.create(&id)?;
-        let tmp = self.store.directory(&id).join("tmp");
+        let shown = self.first_record(offline, &found);
+        let whole = RunStarted { parameters: self.prepared.params.clone(), ..shown.clone() };
+        let origin = Origin::Start { shown: Box::new(shown), whole: Box::new(whole) };
+        let (operator, reason) = (operator(self.context), self.reason.clone());
+        Ok(self.run(Leg { id, journal, origin, began, operator, reason }, &found).await)
+    }
+
+    /// Reaches the targets, which must be the ones of the first leg, and goes on.
+    pub(super) async fn go_on(
+        self,
+        again: Again,
+        direction: Direction,
+        adopted: Option<Adopted>,
+    ) -> Result<Ended, CliError> {
+        let found = self.reach().await?;
+        let Again { id, journal, state } = again;
+        let Some(started) = state.started.as_deref() else {
+            return Err(CliError::new("the run ended before its first step"));
+        };
+        same_targets(&started.connections, &found)?;
+        let leg = Leg {
+            id,
+            journal,
+            began: state.started_at.unwrap_or_else(|| SystemClock.now()),
+            operator: started.operator.clone(),
+            reason: started.reason.clone(),
+            origin: Origin::Again { state: Box::new(state), direction, adopted },
+        };
+        Ok(self.run(leg, &found).await)
+    }
+
+    async fn reach(&self) -> Result<Preflight, CliError> {
+        let prepared = self.prepared;
+        let found =
+            preflight(&prepared.runbook, &prepared.names, &prepared.connections, Purpose::Steps).await;
+        if found.problems.is_empty() { Ok(found) } else { Err(unfit(&found.problems)) }
+    }
+
+    async fn run(self, leg: Leg, found: &Preflight) -> Ended {
+        let Self { prepared, context, .. } = &self;
         let mut surroundings = prepared.surroundings.clone();
         surroundings.connections = found.by_connection(&prepared.names);
-        surroundings.run.extend(self.facts(&id, began, &tmp));
-        let terminal = Terminal::new(context.out.clone(), context.style.clone());
+        surroundings.run.extend(self.facts(&leg));
+        let mut terminal = Terminal::new(context.out.clone(), context.style.clone());
+        if let (Origin::Again { state, .. }, false) = (&leg.origin, context.json) {
+            terminal.catch_up(&leg.id, state);
+        }
         let prompter = TerminalPrompter::new(context.out.clone(), context.style.clone(), terminal.screen());
         let sink: Box<dyn Sink> =
             if context.json { Box::new(Ndjson::new(context.out.clone())) } else { Box::new(terminal) };
         let asks = context.style.interactive && !context.json;
         let ended = run(RunRequest {
-            started: self.first_record(offline, &found),
-            id,
+            id: leg.id,
             runbook: Arc::clone(&prepared.runbook),
             params: prepared.params.clone(),
             names: prepared.names.clone(),
             connections: &prepared.connections,
             surroundings,
-            journal,
+            origin: leg.origin,
+            retry: self.retry,
+            past_no_return: self.past_no_return,
+            operator: operator(context),
+            journal: leg.journal,
             sinks: vec![sink],
             prompter: asks.then_some(&prompter as &dyn Prompter),
             answers: self.answers,
@@ -90,25 +146,26 @@ impl Execution<'_> {
             max_parallel: self.max_parallel,
             strict: self.strict,
             skip: self.skip,
-            reason: self.reason.clone(),
+            reason: leg.reason,
             files: self.files.clone(),
             interrupt: self.interrupt.clone(),
         })
         .await;
         context.out.flush();
-        Ok(ended)
+        ended
     }
 
-    fn facts(&self, id: &RunId, began: Timestamp, tmp: &std::path::Path) -> Map<String, Value> {
+    fn facts(&self, leg: &Leg) -> Map<String, Value> {
+        let directory = self.store.directory(&leg.id);
         let facts = json!({
-            "id": id.as_str(),
+            "id": leg.id.as_str(),
             "name": self.prepared.runbook.name,
-            "operator": operator(self.context),
-            "started_at": began.to_string(),
-            "reason": self.reason,
+            "operator": leg.operator,
+            "started_at": leg.began.to_string(),
+            "reason": leg.reason,
             "window_left": null,
-            "dir": self.store.directory(id).display().to_string(),
-            "tmp": tmp.display().to_string(),
+            "dir": directory.display().to_string(),
+            "tmp": directory.join("tmp").display().to_string(),
         });
         facts.as_object().cloned().unwrap_or_default()
     }
@@ -134,20 +191,50 @@ impl Execution<'_> {
                     identity: target.facts.clone(),
                 })
                 .collect(),
-            steps: offline
-                .steps
-                .iter()
-                .map(|step| PinnedStep {
-                    id: step.id.clone(),
-                    kind: step.kind.clone(),
-                    title: step.title.clone(),
-                    effect: step.class.effect,
-                    needs: step.parents.iter().map(|edge| edge.step.clone()).collect(),
-                    show: step.show,
-                })
-                .collect(),
+            steps: pinned_steps(offline),
+            options: PinnedOptions {
+                config: self.context.config.as_ref().map(|path| path.display().to_string()),
+                files: self.files.display().to_string(),
+                skip: self.skip.to_vec(),
+                strict: self.strict,
+            },
         }
     }
+}
+
+/// The steps as the first record has them.
+pub(super) fn pinned_steps(plan: &Plan) -> Vec<PinnedStep> {
+    let pinned = |step: &PlannedStep| PinnedStep {
+        id: step.id.clone(),
+        kind: step.kind.clone(),
+        title: step.title.clone(),
+        effect: step.class.effect,
+        needs: step.parents.iter().map(|edge| edge.step.clone()).collect(),
+        show: step.show,
+    };
+    plan.steps.iter().map(pinned).collect()
+}
+
+/// A later leg must meet what the first one met: the same server, database and cluster.
+fn same_targets(pinned: &[PinnedConnection], found: &Preflight) -> Result<(), CliError> {
+    const PROOF: [&str; 3] = ["system_identifier", "database", "uid"];
+    let mut drifted = Vec::new();
+    for target in &found.targets {
+        let Some(before) = pinned.iter().find(|pinned| pinned.name == target.name) else { continue };
+        for proof in PROOF {
+            let (then, now) = (&before.identity[proof], &target.facts[proof]);
+            if !then.is_null() && !now.is_null() && then != now {
+                drifted.push(format!("`{}`: {proof} was {then} and is {now}", target.name));
+            }
+        }
+    }
+    if drifted.is_empty() {
+        return Ok(());
+    }
+    let error = CliError::new("the run began on another target").exit(Exit::Drifted);
+    let error = drifted.into_iter().fold(error, CliError::detail);
+    Err(error
+        .help("Nothing was sent. Look at the environment: where it led then stands in `runbook report`."))
 }
 
 /// The targets do not have what the runbook demands; nothing was started.

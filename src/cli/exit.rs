@@ -84,7 +84,7 @@ impl From<RunOutcome> for Exit {
             RunOutcome::Succeeded => Self::Success,
             RunOutcome::Failed => Self::Failed,
             RunOutcome::RolledBack => Self::Undone,
-            RunOutcome::Stuck => Self::Stuck,
+            RunOutcome::Stuck | RunOutcome::PartlyRolledBack => Self::Stuck,
             RunOutcome::Declined => Self::Declined,
             RunOutcome::Drifted => Self::Drifted,
             RunOutcome::Excluded => Self::Excluded,

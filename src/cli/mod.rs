@@ -3,6 +3,7 @@
 //! Nothing here decides what a runbook does. Adding a command: its file, a `mod` line, a variant of [`Command`] and an
 //! arm of `dispatch`.
 
+mod again;
 mod args;
 mod check;
 mod completions;
@@ -23,6 +24,7 @@ mod parameters;
 mod plan;
 mod prepare;
 mod report;
+mod resume;
 mod run;
 mod runs;
 mod runtime;
@@ -74,6 +76,10 @@ enum Command {
     Plan(plan::Plan),
     /// Run a runbook
     Run(run::Run),
+    /// Go on with a run that was interrupted or left
+    Resume(resume::Resume),
+    /// Undo what a run has done
+    Rollback(resume::Rollback),
     /// List the runs that were recorded, newest first
     Runs(runs::Runs),
     /// Show what a run did
@@ -97,6 +103,8 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError> {
         Command::Explain(command) => command.run(context),
         Command::Plan(command) => command.run(context),
         Command::Run(command) => command.run(context),
+        Command::Resume(command) => command.run(context),
+        Command::Rollback(command) => command.run(context),
         Command::Runs(command) => command.run(context),
         Command::Report(command) => command.run(context),
         Command::Schema(command) => command.run(context),

@@ -23,11 +23,9 @@ use crate::plan::{Knowledge, Plan, PlannedStep};
 use crate::runbook::{ConnectionKind, Parameter};
 use crate::ui::{Screen, TerminalPrompter};
 
-/// The arguments of `run`.
+/// Answers that are given on the command line.
 #[derive(Debug, Args)]
-pub(super) struct Run {
-    #[command(flatten)]
-    target: Target,
+pub(super) struct Given {
     /// Answer every plain gate with yes
     #[arg(long)]
     yes: bool,
@@ -37,6 +35,30 @@ pub(super) struct Run {
     /// Take answers from a YAML or JSON file
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
+}
+
+impl Given {
+    /// The answers, those on the command line before those of the file.
+    pub(super) fn answers(&self, context: &Context) -> Result<Answers, CliError> {
+        let mut given = BTreeMap::new();
+        if let Some(file) = &self.answers {
+            for (id, value) in parameters::read(file, context)? {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                given.insert(id, text);
+            }
+        }
+        given.extend(self.answer.iter().cloned());
+        Ok(Answers { given, yes: self.yes })
+    }
+}
+
+/// The arguments of `run`.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    given: Given,
     /// Exclude a step; a gate or an assert only with `--reason`
     #[arg(long, value_name = "ID")]
     skip: Vec<String>,
@@ -65,7 +87,7 @@ impl Run {
     }
 
     async fn start(&self, prepared: &Prepared, context: &Context) -> Result<Exit, CliError> {
-        let answers = self.given_answers(context)?;
+        let answers = self.given.answers(context)?;
         let offline = offline_plan(prepared, context, &self.skip).await;
         check_skips(&offline, prepared.protected, self)?;
         check_answers(&offline, &answers)?;
@@ -82,10 +104,11 @@ impl Run {
             interrupt: interrupts.stop.clone(),
             skip: &self.skip,
             reason: self.reason.clone(),
-            max_parallel: max_sessions(prepared)
-                .map_or(self.max_parallel, |most| most.min(self.max_parallel)),
+            max_parallel: parallel(prepared, self.max_parallel),
             strict: self.strict,
             files: context.process.directory.join(self.files.as_deref().unwrap_or(std::path::Path::new("."))),
+            retry: &[],
+            past_no_return: false,
         };
         tokio::select! {
             ended = execution.execute(&offline) => {
@@ -98,18 +121,11 @@ impl Run {
             _ = interrupts.at_once.raised() => Ok(Exit::Interrupted),
         }
     }
+}
 
-    fn given_answers(&self, context: &Context) -> Result<Answers, CliError> {
-        let mut given = BTreeMap::new();
-        if let Some(file) = &self.answers {
-            for (id, value) in parameters::read(file, context)? {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                given.insert(id, text);
-            }
-        }
-        given.extend(self.answer.iter().cloned());
-        Ok(Answers { given, yes: self.yes })
-    }
+/// How many steps run at once: no more than a connection allows sessions.
+pub(super) fn parallel(prepared: &Prepared, wanted: usize) -> usize {
+    max_sessions(prepared).map_or(wanted, |most| most.min(wanted))
 }
 
 /// The fewest sessions that a connection of the runbook allows at once.
@@ -148,7 +164,7 @@ fn ask(context: &Context, name: &str, parameter: &Parameter) -> Result<String, C
 }
 
 /// Whether there is a person at a terminal who can be asked.
-fn asks(context: &Context) -> bool {
+pub(super) fn asks(context: &Context) -> bool {
     context.style.interactive && !context.json
 }
 
@@ -172,7 +188,7 @@ fn check_skips(plan: &Plan, protected: bool, arguments: &Run) -> Result<(), CliE
     Ok(())
 }
 
-fn check_answers(plan: &Plan, answers: &Answers) -> Result<(), CliError> {
+pub(super) fn check_answers(plan: &Plan, answers: &Answers) -> Result<(), CliError> {
     for id in answers.given.keys() {
         let step = id.split_once('[').map_or(id.as_str(), |(step, _)| step);
         if !plan.steps.iter().any(|gate| gate.gate && gate.id.as_str() == step) {
@@ -192,7 +208,7 @@ fn unknown<'a>(flag: &str, id: &str, steps: impl Iterator<Item = &'a PlannedStep
 }
 
 /// Without a terminal nobody answers, so every open gate is named before the first step.
-fn check_gates(plan: &Plan, answers: &Answers) -> Result<(), CliError> {
+pub(super) fn check_gates(plan: &Plan, answers: &Answers) -> Result<(), CliError> {
     let open: Vec<String> = plan
         .open_gates()
         .filter(|gate| {

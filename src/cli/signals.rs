@@ -28,18 +28,18 @@ pub(super) fn listen(out: Out) -> Result<Interrupts, CliError> {
     let (first, second) = (stop.clone(), at_once.clone());
     listener.spawn(async move {
         loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
+            let by = tokio::select! {
+                _ = interrupt.recv() => StoppedBy::Operator,
+                _ = terminate.recv() => StoppedBy::Shutdown,
+                _ = hangup.recv() => StoppedBy::Shutdown,
+            };
             if first.reason().is_some() {
                 second.raise(StoppedBy::Operator);
                 return;
             }
             let _closed =
                 out.stderr("\nstopping: statements are cancelled on the server; once more stops at once\n");
-            first.raise(StoppedBy::Operator);
+            first.raise(by);
         }
     });
     Ok(Interrupts { stop, at_once, _listener: listener })

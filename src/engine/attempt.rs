@@ -30,6 +30,8 @@ pub(super) struct Attempt<'a, 's, 'd> {
     pub(super) input: &'a dyn Input,
     pub(super) scope: &'a Scope,
     pub(super) halt: &'a Halt,
+    /// What `now()` is in the step.
+    pub(super) now: jiff::Timestamp,
 }
 
 /// What an attempt may take.
@@ -48,7 +50,7 @@ impl Effort {
 }
 
 impl Attempt<'_, '_, '_> {
-    /// Records the intent.
+    /// Records the intent. The first one is stamped with the step's own `now()`, so that another leg has the same.
     pub(super) fn start(&self, attempt: u32, effort: &Effort) -> Result<(), StepError> {
         let kind = EventKind::StepStarted {
             at: self.standing.place(self.step),
@@ -57,7 +59,8 @@ impl Attempt<'_, '_, '_> {
             input: self.input.to_json(),
             before: Value::Null,
         };
-        self.scheduler.dispatcher.record(kind).map_err(StepError::Failed)
+        let now = if attempt == 1 { self.now } else { self.scheduler.dispatcher.now() };
+        self.scheduler.dispatcher.record_at(now, kind, None).map_err(StepError::Failed)
     }
 
     pub(super) fn binder<'b>(&'b self, scope: &'b Scope) -> Binder<'b> {
@@ -114,21 +117,14 @@ impl Attempt<'_, '_, '_> {
 
     /// Runs against the deadline. A stop signal or a breached side check is passed on, and then the end is waited for.
     async fn once(&self, effort: &Effort) -> Result<Done<Value>, StepError> {
+        let stop = StopSignal::default();
         let place = self.standing.place(self.step);
         let name = self.application_name(&place);
         let reporter = StepReporter { dispatcher: self.scheduler.dispatcher, place: &place };
-        let stop = StopSignal::default();
         let cx = RunContext {
-            place: &place,
             effect: effort.effect,
-            purpose: Purpose::Steps,
-            connections: self.scheduler.connections,
-            application_name: &name,
-            events: &reporter,
-            gate: &self.scheduler.gate,
             deadline: effort.timeout.map(|timeout| Instant::now() + timeout),
-            stop: &stop,
-            files: self.scheduler.files,
+            ..self.context(&place, &name, &reporter, &stop)
         };
         let mut running = std::pin::pin!(self.input.run(&cx));
         let mut outside = std::pin::pin!(self.halt.stop.raised());
@@ -150,15 +146,37 @@ impl Attempt<'_, '_, '_> {
         }
     }
 
+    /// What the step may use, with what it was planned to do and without a deadline.
+    pub(super) fn context<'c>(
+        &'c self,
+        place: &'c Place,
+        application_name: &'c str,
+        events: &'c StepReporter<'c, '_>,
+        stop: &'c StopSignal,
+    ) -> RunContext<'c> {
+        RunContext {
+            place,
+            effect: self.step.class.effect,
+            purpose: Purpose::Steps,
+            connections: self.scheduler.connections,
+            application_name,
+            events,
+            gate: &self.scheduler.gate,
+            deadline: None,
+            stop,
+            files: self.scheduler.files,
+        }
+    }
+
     /// Names run, runbook and step to whoever looks at the server's sessions; cut to what the server keeps.
-    fn application_name(&self, place: &Place) -> String {
+    pub(super) fn application_name(&self, place: &Place) -> String {
         let run = self
             .scheduler
             .dispatcher
             .state(|state| state.started.as_ref().map(|started| started.runbook.clone()));
         let name = format!(
             "runbook:{}:{}:{}",
-            run.as_deref().unwrap_or(self.scheduler.name),
+            run.as_deref().unwrap_or(&self.scheduler.root.runbook.name),
             self.scheduler.dispatcher.run_id(),
             place.step
         );

@@ -28,15 +28,16 @@ struct Inner {
 }
 
 impl<'a> Dispatcher<'a> {
-    /// A dispatcher for a run that has no events yet.
+    /// A dispatcher for a run that stands as `state` says: a new one has no events yet.
     pub(super) fn new(
         run: RunId,
+        state: RunState,
         journal: Writer,
         sinks: Vec<Box<dyn Sink>>,
         clock: &'a dyn Clock,
         redactor: &'a Redactor,
     ) -> Self {
-        let inner = Inner { state: RunState::default(), journal, sinks, broken: None };
+        let inner = Inner { state, journal, sinks, broken: None };
         Self { run, clock, redactor, inner: Mutex::new(inner) }
     }
 
@@ -53,19 +54,36 @@ impl<'a> Dispatcher<'a> {
     /// Applies, journals and publishes a durable event. An error means that the journal cannot be written: no new step
     /// may start.
     pub(super) fn record(&self, kind: EventKind) -> Result<(), Failure> {
+        self.record_at(self.clock.now(), kind, None)
+    }
+
+    /// The same for an event of which the journal and the watchers get to see only a part.
+    pub(super) fn record_hiding(&self, kind: EventKind, shown: EventKind) -> Result<(), Failure> {
+        self.record_at(self.clock.now(), kind, Some(shown))
+    }
+
+    /// The same for an event that belongs to a time a moment ago.
+    pub(super) fn record_at(
+        &self,
+        at: Timestamp,
+        kind: EventKind,
+        shown: Option<EventKind>,
+    ) -> Result<(), Failure> {
         let mut inner = self.lock();
         if let Some(failure) = &inner.broken {
             return Err(failure.clone());
         }
         let seq = inner.state.seq + 1;
-        let event = self.masked(Event { seq, at: self.clock.now(), run: self.run.clone(), kind });
-        let applied = inner.state.apply(&event).map_err(|error| Failure::new(error.to_string()));
-        let written = applied.and_then(|()| inner.journal.append(&event).map_err(|error| unwritten(&error)));
-        if let Err(failure) = written {
+        let event = |kind| Event { seq, at, run: self.run.clone(), kind };
+        let whole = event(kind);
+        let shown = shown.map(event);
+        let shown = self.masked(shown.as_ref().unwrap_or(&whole)).or(shown);
+        let written = inner.write(&whole, shown.as_ref());
+        if let Err(failure) = &written {
             inner.broken = Some(failure.clone());
-            return Err(failure);
+            return written;
         }
-        inner.publish(&event);
+        inner.publish(shown.as_ref().unwrap_or(&whole));
         Ok(())
     }
 
@@ -73,8 +91,8 @@ impl<'a> Dispatcher<'a> {
     pub(super) fn tell(&self, kind: EventKind) {
         let mut inner = self.lock();
         let seq = inner.state.seq;
-        let event = self.masked(Event { seq, at: self.clock.now(), run: self.run.clone(), kind });
-        inner.publish(&event);
+        let event = Event { seq, at: self.clock.now(), run: self.run.clone(), kind };
+        inner.publish(self.masked(&event).as_ref().unwrap_or(&event));
     }
 
     /// Puts every record so far on disk.
@@ -85,6 +103,11 @@ impl<'a> Dispatcher<'a> {
             inner.broken = Some(failure.clone());
             failure
         })
+    }
+
+    /// Deletes what was sealed: the run is final.
+    pub(super) fn unseal(&self) {
+        self.lock().journal.unseal();
     }
 
     /// Why the journal cannot be written any more.
@@ -101,19 +124,31 @@ impl<'a> Dispatcher<'a> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn masked(&self, event: Event) -> Event {
+    /// The event without the secrets in it; nothing where there are none.
+    fn masked(&self, event: &Event) -> Option<Event> {
         if self.redactor.longest() == 0 {
-            return event;
+            return None;
         }
-        let masked = serde_json::to_value(&event.kind).map(|value| mask(value, self.redactor));
-        match masked.and_then(serde_json::from_value) {
-            Ok(kind) => Event { kind, ..event },
-            Err(_) => event,
+        let value = serde_json::to_value(&event.kind).ok()?;
+        let masked = mask(value.clone(), self.redactor);
+        if masked == value {
+            return None;
         }
+        let kind = serde_json::from_value(masked).ok()?;
+        Some(Event { kind, run: event.run.clone(), ..*event })
     }
 }
 
 impl Inner {
+    /// The state knows everything, the journal what may be seen, and the seal what it hides.
+    fn write(&mut self, whole: &Event, shown: Option<&Event>) -> Result<(), Failure> {
+        self.state.apply(whole).map_err(|error| Failure::new(error.to_string()))?;
+        if shown.is_some() && whole.kind.is_durable() {
+            self.journal.seal(whole.seq, &whole.kind).map_err(|error| unwritten(&error))?;
+        }
+        self.journal.append(shown.unwrap_or(whole)).map_err(|error| unwritten(&error))
+    }
+
     /// A sink that is gone is dropped; the run goes on.
     fn publish(&mut self, event: &Event) {
         self.sinks.retain_mut(|sink| sink.take(event).is_ok());

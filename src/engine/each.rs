@@ -28,22 +28,32 @@ impl Scheduler<'_, '_> {
             );
         };
         let began = self.dispatcher.now();
-        let items = match self.items(standing, step, for_each) {
+        let items = match self.list_once(standing, step, for_each) {
             Ok(items) => items,
             Err(failure) => {
                 return self.finish(standing, step, StepState::Failed, Value::Null, Some(failure));
             }
         };
-        let id = standing.frame.full_id(&step.id);
-        let listed = self.dispatcher.record(EventKind::ItemsListed { step: id, items: items.clone() });
-        if let Err(failure) = listed {
-            return self.finish(standing, step, StepState::Failed, Value::Null, Some(failure));
-        }
         let records = self.children(standing, step, for_each, &items, halt).await;
         let (state, output, failure) = sum_up(&items, &records);
-        let warnings = Vec::new();
         let seconds = self.dispatcher.now().duration_since(began).as_secs_f64();
-        self.finish_after(standing, step, state, output, failure, warnings, seconds)
+        self.finish_after(standing, step, state, output, failure, &[], seconds)
+    }
+
+    /// The list, evaluated and journaled when it is asked for the first time in the run.
+    fn list_once(
+        &self,
+        standing: Standing<'_>,
+        step: &Step,
+        for_each: &ForEach,
+    ) -> Result<Vec<Item>, Failure> {
+        let at = standing.place(step);
+        if let Some(known) = self.dispatcher.state(|state| state.items.get(&at).cloned()) {
+            return Ok(known);
+        }
+        let items = self.items(standing, step, for_each)?;
+        self.dispatcher.record(EventKind::ItemsListed { at, items: items.clone() })?;
+        Ok(items)
     }
 
     fn items(&self, standing: Standing<'_>, step: &Step, for_each: &ForEach) -> Result<Vec<Item>, Failure> {
@@ -95,7 +105,9 @@ impl Scheduler<'_, '_> {
                 let id = standing.frame.full_id(&step.id);
                 match record.state {
                     Some(StepState::Uncertain) => own.raise(Reason::Uncertain(id)),
-                    Some(StepState::Failed) if for_each.on_error == OnError::Stop => {
+                    Some(StepState::Failed)
+                        if for_each.on_error == OnError::Stop && !self.passed_over(standing, step) =>
+                    {
                         own.raise(Reason::Failed(id));
                     }
                     Some(StepState::Cancelled) if is_declined(&record) => own.raise(Reason::Declined(id)),
@@ -127,9 +139,11 @@ impl Scheduler<'_, '_> {
     }
 
     async fn child(&self, standing: Standing<'_>, step: &Step, item: &Item, halt: &Halt) -> Record {
-        // Inside a loop the key of the outer child comes first, so that no two children have the same.
-        let key = standing.key.map_or_else(|| item.key.clone(), |outer| format!("{outer}/{}", item.key));
+        let key = standing.child_key(item);
         let inside = Standing { frame: standing.frame, item: Some(&item.item), key: Some(&key) };
+        if let Some(record) = self.restored(inside, step, halt) {
+            return record;
+        }
         if let Some(reason) = halt.reason() {
             let failure = Failure::new(match reason {
                 Reason::Ended(by, message) => {

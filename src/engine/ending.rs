@@ -1,10 +1,11 @@
 //! The events with which a step begins and ends, and what is noted of it.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::halt::Reason;
 use super::scheduler::{Scheduler, Standing};
-use crate::event::EventKind;
+use crate::event::{EventKind, Place};
 use crate::model::{Effect, Failure, Redactor, SkipReason, StepState};
 use crate::plan::Record;
 use crate::runbook::{Step, StepBody};
@@ -56,7 +57,7 @@ impl Scheduler<'_, '_> {
         output: Value,
         failure: Option<Failure>,
     ) -> Record {
-        self.finish_after(standing, step, state, output, failure, Vec::new(), 0.0)
+        self.finish_after(standing, step, state, output, failure, &[], 0.0)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the facts of one event, each of another kind")]
@@ -67,24 +68,38 @@ impl Scheduler<'_, '_> {
         state: StepState,
         output: Value,
         failure: Option<Failure>,
-        warnings: Vec<String>,
+        warnings: &[String],
         seconds: f64,
     ) -> Record {
-        let shown =
-            if step.secret && !output.is_null() { Value::from(Redactor::MASK) } else { output.clone() };
-        let kind = EventKind::StepFinished {
-            at: standing.place(step),
+        let at = standing.place(step);
+        let finished = |output| EventKind::StepFinished {
+            at: at.clone(),
             state,
-            output: shown,
+            output,
             failure: failure.clone(),
-            warnings,
+            warnings: warnings.to_vec(),
             seconds,
         };
-        let unwritten = self.dispatcher.record(kind).err();
+        let recorded = if step.secret && !output.is_null() {
+            let shown = finished(Redactor::MASK.into());
+            self.dispatcher.record_hiding(finished(output.clone()), shown)
+        } else {
+            self.dispatcher.record(finished(output.clone()))
+        };
+        let unwritten = recorded.err();
         let failure = failure.or_else(|| unwritten.clone());
         let state =
             if unwritten.is_some() && state == StepState::Succeeded { StepState::Failed } else { state };
-        Record { failure, ..Record::ended(state, output) }
+        let (began, ended) = self.times(&at);
+        Record { failure, times: (began, ended), ..Record::ended(state, output) }
+    }
+
+    /// When a step began and ended, RFC 3339.
+    fn times(&self, at: &Place) -> (Option<String>, Option<String>) {
+        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        self.dispatcher.state(|state| {
+            state.nodes.get(at).map_or((None, None), |node| (text(node.started_at), text(node.finished_at)))
+        })
     }
 }
 

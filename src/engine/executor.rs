@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::attempt::{Attempt, Effort};
+use super::ending::cancelled;
 use super::halt::{Halt, Reason};
 use super::scheduler::{Scheduler, Standing};
-use crate::event::EventKind;
+use crate::event::{EventKind, FailureChoice, Node};
 use crate::model::{Applied, Effect, Failure, StepState, StoppedBy};
 use crate::plan::{Record, this};
 use crate::runbook::{Attempts, OnWarning, Retry, Show, Step, StepBody};
@@ -24,11 +25,24 @@ impl Scheduler<'_, '_> {
         }
     }
 
-    /// Binds once and attempts until it succeeds or may not be repeated.
+    /// Attempts, and once more for as long as a person wants it.
     pub(super) async fn attempts(&self, standing: Standing<'_>, step: &Step, halt: &Halt) -> Record {
+        loop {
+            let record = Box::pin(self.bound(standing, step, halt)).await;
+            if self.decide(standing, step, halt, &record).await != Some(FailureChoice::Retry) {
+                return record;
+            }
+        }
+    }
+
+    /// Binds once and attempts until it succeeds or may not be repeated.
+    async fn bound(&self, standing: Standing<'_>, step: &Step, halt: &Halt) -> Record {
         let StepBody::Kind(body, attempts) = &step.body else { return Record::unknown() };
+        let Ok(_permit) = self.permits.acquire().await else { return Record::unknown() };
         let frame = standing.frame;
-        let scope = frame.scope(step, standing.item, self.dispatcher.now());
+        let past = self.known(&standing.place(step)).filter(|node| node.attempts > 0);
+        let now = past.as_ref().and_then(|node| node.started_at).unwrap_or_else(|| self.dispatcher.now());
+        let scope = frame.scope(step, standing.item, now);
         let binder = frame.binder(&scope, self.redactor);
         let prepared = self.prepare(standing, step, body.as_ref(), &binder);
         let (input, effort) = match prepared {
@@ -37,20 +51,14 @@ impl Scheduler<'_, '_> {
                 return self.finish(standing, step, StepState::Failed, Value::Null, Some(failure));
             }
         };
-        let Ok(_permit) = self.permits.acquire().await else { return Record::unknown() };
-        // The run may have halted while this step waited for its turn.
-        if let Some(reason) = halt.reason()
-            && !matches!(reason, Reason::Ended(..))
-        {
-            let failure = Failure::new("not started: the run halts");
-            return self.finish(standing, step, StepState::Cancelled, Value::Null, Some(failure));
-        }
+        let input = input.as_ref();
+        let attempt = Attempt { scheduler: self, standing, step, attempts, input, scope: &scope, halt, now };
         let began = self.dispatcher.now();
-        let attempt =
-            Attempt { scheduler: self, standing, step, attempts, input: input.as_ref(), scope: &scope, halt };
-        let ended = attempt.until_final(&effort).await;
-        let ended =
-            ended.and_then(|done| expectations(step, attempts, &scope, &binder, input.as_ref(), done));
+        let ended = match past.filter(|node| in_doubt(node, &effort)) {
+            Some(node) => attempt.again(&node, &effort).await,
+            None => attempt.until_final(1, &effort).await,
+        };
+        let ended = ended.and_then(|done| expectations(step, attempts, &scope, &binder, input, done));
         let seconds = self.dispatcher.now().duration_since(began).as_secs_f64();
         let record = self.conclude(standing, step, halt, ended, seconds);
         Record { input: input.to_json(), ..record }
@@ -105,7 +113,7 @@ impl Scheduler<'_, '_> {
                     StepState::Succeeded,
                     done.output,
                     None,
-                    done.warnings,
+                    &done.warnings,
                     seconds,
                 )
             }
@@ -115,11 +123,11 @@ impl Scheduler<'_, '_> {
                     StepError::Uncertain(_) => StepState::Uncertain,
                     StepError::Cancelled(_) => StepState::Cancelled,
                 };
-                if error.failure().stopped_by == Some(StoppedBy::Operator) {
+                if error.failure().was_interrupted() {
                     halt.raise(Reason::Interrupted);
                 }
                 let failure = Some(error.failure().clone());
-                self.finish_after(standing, step, state, Value::Null, failure, Vec::new(), seconds)
+                self.finish_after(standing, step, state, Value::Null, failure, &[], seconds)
             }
         }
     }
@@ -156,10 +164,11 @@ fn expectations(
 }
 
 impl Attempt<'_, '_, '_> {
-    /// Attempts until one succeeds, or another may not follow.
-    async fn until_final(&self, effort: &Effort) -> Result<Done<Value>, StepError> {
-        let most = self.retry().map_or(1, |retry| retry.attempts.max(1));
-        let mut number = 1;
+    /// Attempts until one succeeds, or another may not follow; `first` is the number of the first one.
+    pub(super) async fn until_final(&self, first: u32, effort: &Effort) -> Result<Done<Value>, StepError> {
+        let most = self.retry().map_or(1, |retry| retry.attempts.max(1)).saturating_add(first - 1);
+        let mut number = first;
+        self.halted()?;
         loop {
             self.start(number, effort)?;
             let error = match self.settled(number, effort).await {
@@ -180,16 +189,19 @@ impl Attempt<'_, '_, '_> {
         }
     }
 
-    /// One attempt; an uncertain end is settled by `verify` where there is one.
+    /// The run may have halted while this step waited for its turn.
+    fn halted(&self) -> Result<(), StepError> {
+        match self.halt.reason() {
+            None | Some(Reason::Ended(..)) => Ok(()),
+            Some(reason) => Err(StepError::Cancelled(cancelled(&reason))),
+        }
+    }
+
+    /// One attempt; an uncertain end is settled.
     async fn settled(&self, number: u32, effort: &Effort) -> Result<Done<Value>, StepError> {
-        let error = match self.polled(number, effort).await {
-            Err(error @ StepError::Uncertain(_)) => error,
-            decided => return decided,
-        };
-        match self.verified().await {
-            Ok(Some(true)) => Ok(Done::with(Value::Object(serde_json::Map::new()))),
-            Ok(Some(false)) => Err(StepError::Failed(error.failure().clone().applied(Applied::No))),
-            _ => Err(error),
+        match self.polled(number, effort).await {
+            Err(StepError::Uncertain(failure)) => self.settle(failure).await,
+            decided => decided,
         }
     }
 
@@ -199,10 +211,8 @@ impl Attempt<'_, '_, '_> {
 
     fn may_repeat(&self, error: &StepError, number: u32, effort: &Effort) -> bool {
         let StepError::Failed(failure) = error else { return false };
-        if matches!(
-            failure.stopped_by,
-            Some(StoppedBy::Operator | StoppedBy::Neighbour | StoppedBy::Declined)
-        ) {
+        let stopped = matches!(failure.stopped_by, Some(StoppedBy::Neighbour | StoppedBy::Declined));
+        if stopped || failure.was_interrupted() {
             return false;
         }
         let left_nothing = failure.applied == Applied::No || effort.effect == Effect::Read;
@@ -230,4 +240,11 @@ impl Attempt<'_, '_, '_> {
             EventKind::AttemptFailed { at, attempt: number, failure: error.failure().clone(), retry_in };
         self.scheduler.dispatcher.record(kind).map_err(StepError::Failed)
     }
+}
+
+/// Whether an earlier leg left it open what became of an effect.
+fn in_doubt(node: &Node, effort: &Effort) -> bool {
+    let open = matches!(node.state, StepState::Running)
+        || node.failure.as_ref().is_some_and(|failure| failure.applied == Applied::Unknown);
+    open && effort.effect > Effect::Read
 }

@@ -27,9 +27,22 @@ pub(super) enum Reason {
     Journal,
 }
 
+/// What steps are there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The runbook's own: a person may decide what their failure means.
+    Steps,
+    /// They undo others.
+    Undo,
+    /// `on_failure` and `finally`: once, whatever becomes of them.
+    Closing,
+}
+
 /// Whether new steps may start, and when running ones must stop.
 #[derive(Debug)]
 pub(super) struct Halt {
+    /// What the steps are there for.
+    pub(super) role: Role,
     own: Arc<Cause>,
     /// The causes of the steps around this one, the nearest first.
     outer: Vec<Arc<Cause>>,
@@ -50,15 +63,15 @@ impl Cause {
 }
 
 impl Halt {
-    pub(super) fn new() -> Self {
-        Self { own: Arc::default(), outer: Vec::new(), stop: StopSignal::default() }
+    pub(super) fn new(role: Role) -> Self {
+        Self { role, own: Arc::default(), outer: Vec::new(), stop: StopSignal::default() }
     }
 
     /// A halt of its own for steps inside another step: what halts the steps around them halts them too. Its
     /// [`relay`](Self::relay) must run beside them.
     pub(super) fn within(&self) -> Self {
         let outer = std::iter::once(&self.own).chain(&self.outer).cloned().collect();
-        Self { own: Arc::default(), outer, stop: StopSignal::default() }
+        Self { role: self.role, own: Arc::default(), outer, stop: StopSignal::default() }
     }
 
     /// Lets no new step start. The first reason stays, but for an end, which anything worse replaces.

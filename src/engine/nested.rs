@@ -10,7 +10,7 @@ use super::halt::{Halt, Reason};
 use super::scheduler::{Scheduler, Standing};
 use super::whole::grace;
 use crate::model::{Failure, StepId, StepState};
-use crate::plan::Record;
+use crate::plan::{Frame, Record};
 use crate::runbook::{Include, Step};
 
 impl Scheduler<'_, '_> {
@@ -41,7 +41,7 @@ impl Scheduler<'_, '_> {
         began: jiff::Timestamp,
     ) -> Record {
         let seconds = self.dispatcher.now().duration_since(began).as_secs_f64();
-        self.finish_after(standing, step, state, Value::Null, failure, Vec::new(), seconds)
+        self.finish_after(standing, step, state, Value::Null, failure, &[], seconds)
     }
 
     /// One pass through a group's steps, within the group's time.
@@ -115,7 +115,7 @@ impl Scheduler<'_, '_> {
         }
         let (state, output, failure) = self.included(standing, step, include, halt).await;
         let seconds = self.dispatcher.now().duration_since(began).as_secs_f64();
-        self.finish_after(standing, step, state, output, failure, Vec::new(), seconds)
+        self.finish_after(standing, step, state, output, failure, &[], seconds)
     }
 
     pub(super) async fn included(
@@ -130,13 +130,16 @@ impl Scheduler<'_, '_> {
             Err(failure) => return (StepState::Failed, Value::Null, Some(failure)),
         };
         let inner = standing.frame.include(include, params, &step.id, standing.key);
+        if self.resumed {
+            self.remember(&inner);
+        }
         let own = halt.within();
         tokio::select! {
             () = self.list(&inner, &include.runbook.steps, &own) => {}
             () = own.relay(halt, grace(&inner), None) => {}
         }
         own.pass_on(halt);
-        self.joined.lock().unwrap_or_else(PoisonError::into_inner).push(inner.clone());
+        self.join(Some(inner.clone()));
         let worst =
             include.runbook.steps.iter().filter_map(|step| inner.records.get(step.id.as_str())?.state);
         let state = worst.fold(StepState::Succeeded, worse);
@@ -145,6 +148,11 @@ impl Scheduler<'_, '_> {
             _ => Failure::new(format!("`{}` did not succeed", include.runbook.name)),
         });
         (state, json!({ "outputs": self.outputs(&inner) }), failure)
+    }
+
+    /// The `finally` of a runbook that ran joins the run's.
+    pub(super) fn join(&self, frame: Option<Frame>) {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).extend(frame);
     }
 
     pub(super) fn include_params(

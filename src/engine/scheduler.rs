@@ -34,7 +34,14 @@ pub(super) struct Scheduler<'a, 'd> {
     pub(super) skip: &'a [String],
     pub(super) reason: Option<String>,
     pub(super) files: &'a Path,
-    pub(super) name: &'a str,
+    /// The frame of the runbook itself.
+    pub(super) root: Frame,
+    /// Whether earlier legs have left something.
+    pub(super) resumed: bool,
+    /// Failed steps that a person wants to be tried again, although they may repeat something.
+    pub(super) retry: &'a [String],
+    /// Whether undo goes on where something cannot be undone.
+    pub(super) past_no_return: bool,
 }
 
 /// Where in a run a step stands: its runbook, the item of a looped group, and its child's key.
@@ -92,7 +99,13 @@ impl Scheduler<'_, '_> {
 
     /// Runs one step, notes what became of it, and halts the run if that is what its failure means.
     pub(super) async fn one(&self, standing: Standing<'_>, step: &Step, halt: &Halt) -> StepState {
-        let record = match self.before(standing, step, halt) {
+        let known = self.restored(standing, step, halt).or_else(|| {
+            // What an earlier leg began is finished, whatever else is the case now.
+            let begun =
+                self.known(&standing.place(step)).is_some_and(|node| node.state == StepState::Running);
+            if begun { None } else { self.before(standing, step, halt) }
+        });
+        let record = match known {
             Some(record) => record,
             None => match &step.body {
                 StepBody::Kind(..) => self.kind(standing, step, halt).await,
@@ -115,7 +128,11 @@ impl Scheduler<'_, '_> {
                 halt.raise(Reason::Declined(id));
             }
             Some(StepState::Failed) if self.dispatcher.broken().is_some() => halt.raise(Reason::Journal),
-            Some(StepState::Failed) if step.on_error == OnError::Stop => halt.raise(Reason::Failed(id)),
+            Some(StepState::Failed)
+                if step.on_error == OnError::Stop && !self.passed_over(standing, step) =>
+            {
+                halt.raise(Reason::Failed(id));
+            }
             _ => {}
         }
     }
@@ -182,6 +199,7 @@ impl Scheduler<'_, '_> {
     ) -> Result<(), Failure> {
         let computed = frame.compute_variables(reads.into_iter(), binder);
         for (name, value) in computed.map_err(crate::step::BindError::into_failure)? {
+            let name = frame.full_variable(&name);
             self.dispatcher.record(EventKind::VariableComputed { name, value })?;
         }
         Ok(())

@@ -43,16 +43,16 @@ pub enum EventKind {
     RunStarted(Box<RunStarted>),
     /// A variable of `vars` was computed, once, at its first use.
     VariableComputed {
-        /// Its name.
+        /// Its name; in an included runbook behind the id of the step that includes it.
         name: String,
         /// Its value; a secret is a mask.
         value: Value,
     },
     /// The list of a `for_each` was evaluated, once.
     ItemsListed {
-        /// The step with the `for_each`.
-        #[schemars(with = "String")]
-        step: StepId,
+        /// The step with the `for_each`; the key is that of the loop around it.
+        #[serde(flatten)]
+        at: Place,
         /// Key and item of each child, in order.
         items: Vec<Item>,
     },
@@ -132,6 +132,54 @@ pub enum EventKind {
         /// Why.
         reason: SkipReason,
     },
+    /// What became of a step is open again: another leg, or a person, tries it once more.
+    StepReopened {
+        /// Which step.
+        #[serde(flatten)]
+        at: Place,
+        /// Why.
+        why: String,
+    },
+    /// A person decided what a failed step means for the run.
+    FailureDecided {
+        /// Which step.
+        #[serde(flatten)]
+        at: Place,
+        /// What was chosen.
+        choice: FailureChoice,
+        /// Who chose.
+        by: String,
+    },
+    /// What will be undone, the last effect first: from here on the run goes backwards.
+    UndoPlanned {
+        /// Why.
+        why: String,
+        /// Every step that took effect.
+        steps: Vec<UndoStep>,
+    },
+    /// The undo of a step is over: it ran, or a person must finish it.
+    StepUndone {
+        /// Which step.
+        #[serde(flatten)]
+        at: Place,
+        /// `rolled_back` or `stuck`.
+        state: StepState,
+        /// Why a person must finish it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+    },
+    /// Another process goes on with the run.
+    RunResumed {
+        /// Who, as `user@host`.
+        operator: String,
+        /// The version of the program.
+        program: String,
+        /// Whether it goes forward, or back.
+        direction: Direction,
+        /// The documents and steps that take the place of the first ones, where the operator adopted a changed file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adopted: Option<Adopted>,
+    },
     /// The leg ends here, the run does not.
     RunPaused {
         /// Why.
@@ -189,6 +237,81 @@ pub enum EventKind {
     },
 }
 
+/// A changed runbook that a run goes on with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Adopted {
+    /// Every document, the runbook first.
+    pub documents: Vec<PinnedDocument>,
+    /// The steps.
+    pub steps: Vec<PinnedStep>,
+}
+
+/// What a person can do about a failed step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureChoice {
+    /// Try it once more.
+    Retry,
+    /// Leave it failed, and go on.
+    Skip,
+    /// Undo what took effect.
+    RollBack,
+    /// Stop here, to be resumed or rolled back later.
+    Leave,
+}
+
+/// Where a leg of a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Through the steps that are not final.
+    Forward,
+    /// Back through the effects.
+    Back,
+}
+
+/// A step that took effect, in the order of its undo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UndoStep {
+    /// Which step.
+    #[serde(flatten)]
+    pub at: Place,
+    /// How it is undone.
+    #[serde(flatten)]
+    pub means: UndoMeans,
+    /// The steps whose undo must be over first: those that came after it and needed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<Place>,
+}
+
+/// How a step is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "means", rename_all = "snake_case")]
+pub enum UndoMeans {
+    /// By the steps of its `rollback`.
+    Hooks {
+        /// How many.
+        steps: usize,
+    },
+    /// By what was there before.
+    Auto,
+    /// There is nothing to undo.
+    Nothing {
+        /// Why.
+        why: String,
+    },
+    /// It cannot be undone: automatic undo stops here.
+    Impossible {
+        /// Why.
+        why: String,
+    },
+    /// It stays, because something after it cannot be undone.
+    Beyond {
+        /// The step that cannot be undone.
+        point: Place,
+    },
+}
+
 /// A step, or one child of a `for_each` step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
@@ -209,6 +332,13 @@ impl Place {
     /// A child of the step.
     pub fn child(step: &StepId, key: impl Into<String>) -> Self {
         Self { step: step.clone(), key: Some(key.into()) }
+    }
+}
+
+impl Place {
+    /// Whether the step undoes another one.
+    pub fn is_hook(&self) -> bool {
+        self.step.as_str().split('.').any(|part| part == "rollback")
     }
 }
 
@@ -257,6 +387,27 @@ pub struct RunStarted {
     pub connections: Vec<PinnedConnection>,
     /// The steps in the order they stand in the file.
     pub steps: Vec<PinnedStep>,
+    /// What else a later leg needs to be the same.
+    #[serde(default)]
+    pub options: PinnedOptions,
+}
+
+/// What was said on the command line that a later leg keeps.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PinnedOptions {
+    /// The file of environments, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// The folder that data files are relative to.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub files: String,
+    /// The steps that were excluded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skip: Vec<String>,
+    /// Whether warnings fail the run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
 }
 
 /// A document as it was when the run began.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Event, EventKind, Item, Place, RunStarted};
-use crate::model::{Effect, Failure, RunOutcome, SkipReason, StepId, StepState};
+use super::{Adopted, Direction, Event, EventKind, FailureChoice, Item, Place, RunStarted, UndoStep};
+use crate::model::{Effect, Failure, RunOutcome, SkipReason, StepState};
 
 /// An event that cannot follow the ones before it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -49,6 +49,12 @@ pub struct Node {
     pub effect: Effect,
     /// The answer given at its gate, and by whom.
     pub answer: Option<(Value, String)>,
+    /// The durable facts of the last attempt.
+    pub traces: Vec<Value>,
+    /// What a person decided after it failed.
+    pub choice: Option<FailureChoice>,
+    /// The number of the event with which it first began: the order of undo.
+    pub began: u64,
 }
 
 impl Default for Node {
@@ -67,6 +73,9 @@ impl Default for Node {
             skipped: None,
             effect: Effect::Read,
             answer: None,
+            traces: Vec::new(),
+            choice: None,
+            began: 0,
         }
     }
 }
@@ -84,9 +93,9 @@ pub struct RunState {
     pub last_at: Option<Timestamp>,
     /// Steps and children in the order they were first heard of; steps of the plan come first.
     pub nodes: IndexMap<Place, Node>,
-    /// The lists of `for_each` steps.
-    pub items: IndexMap<StepId, Vec<Item>>,
-    /// The variables computed so far.
+    /// The lists of `for_each` steps; one inside a loop has a list for each child.
+    pub items: IndexMap<Place, Vec<Item>>,
+    /// The variables computed so far; those of an included runbook by the step that includes it and their name.
     pub variables: Map<String, Value>,
     /// How the run ended.
     pub outcome: Option<RunOutcome>,
@@ -98,6 +107,10 @@ pub struct RunState {
     pub seconds: f64,
     /// Why the last leg ended, when the run did not.
     pub paused: Option<String>,
+    /// What is undone, once the run goes backwards.
+    pub undo: Option<Vec<UndoStep>>,
+    /// The legs after the first.
+    pub resumed: u32,
 }
 
 impl RunState {
@@ -114,8 +127,8 @@ impl RunState {
             EventKind::VariableComputed { name, value } => {
                 self.variables.insert(name.clone(), value.clone());
             }
-            EventKind::ItemsListed { step, items } => {
-                self.items.insert(step.clone(), items.clone());
+            EventKind::ItemsListed { at, items } => {
+                self.items.insert(at.clone(), items.clone());
             }
             EventKind::StepStarted { at, attempt, effect, input, before } => {
                 let node = self.node(at);
@@ -124,7 +137,30 @@ impl RunState {
                 node.started_at.get_or_insert(event.at);
                 node.effect = *effect;
                 node.input = input.clone();
-                node.before = before.clone();
+                node.traces.clear();
+                if node.began == 0 {
+                    node.began = event.seq;
+                }
+                keep_first(&mut node.before, before);
+            }
+            EventKind::StepTraced { at, trace } => {
+                let node = self.node(at);
+                keep_first(&mut node.before, trace.get("before").unwrap_or(&Value::Null));
+                node.traces.extend(without_before(trace));
+            }
+            EventKind::StepReopened { at, .. } => self.node(at).state = StepState::Pending,
+            EventKind::FailureDecided { at, choice, .. } => self.node(at).choice = Some(*choice),
+            EventKind::UndoPlanned { steps, .. } => self.undo = Some(steps.clone()),
+            EventKind::StepUndone { at, state, failure } => {
+                let node = self.node(at);
+                node.state = *state;
+                if failure.is_some() {
+                    node.failure.clone_from(failure);
+                }
+            }
+            EventKind::RunResumed { direction, adopted, .. } => {
+                self.resume(*direction);
+                self.adopt(adopted.as_ref());
             }
             EventKind::AttemptFailed { at, failure, .. } => self.node(at).failure = Some(failure.clone()),
             EventKind::AnswerGiven { at, answer, by, .. } => {
@@ -162,6 +198,29 @@ impl RunState {
         self.nodes.get(place).map_or(StepState::Pending, |node| node.state)
     }
 
+    /// A run that went backwards and is not over goes on with that; one that was over is planned anew.
+    fn resume(&mut self, direction: Direction) {
+        if self.outcome.take().is_some() && direction == Direction::Back {
+            self.undo = None;
+        }
+        self.exit_code = None;
+        self.paused = None;
+        self.resumed += 1;
+    }
+
+    /// Another text of the runbook takes the place of the first one.
+    fn adopt(&mut self, adopted: Option<&Adopted>) {
+        let Some(adopted) = adopted else { return };
+        for step in &adopted.steps {
+            let fresh = Node { effect: step.effect, ..Node::default() };
+            self.nodes.entry(Place::step(&step.id)).or_insert(fresh);
+        }
+        if let Some(started) = &mut self.started {
+            started.documents.clone_from(&adopted.documents);
+            started.steps.clone_from(&adopted.steps);
+        }
+    }
+
     fn node(&mut self, place: &Place) -> &mut Node {
         self.nodes.entry(place.clone()).or_default()
     }
@@ -184,7 +243,7 @@ impl RunState {
             (_, false) => return Err("the run has not begun".to_owned()),
             (_, true) => {}
         }
-        if self.outcome.is_some() {
+        if self.outcome.is_some() && !matches!(event.kind, EventKind::RunResumed { .. }) {
             return Err("the run has finished".to_owned());
         }
         match &event.kind {
@@ -204,8 +263,22 @@ impl RunState {
                 self.expect(at, &[StepState::Pending, StepState::Running], "finished")
             }
             EventKind::StepSkipped { at, .. } => self.expect(at, &[StepState::Pending], "skipped"),
+            EventKind::StepReopened { at, .. } => self.expect(
+                at,
+                &[StepState::Failed, StepState::Uncertain, StepState::Cancelled],
+                "opened again",
+            ),
+            EventKind::StepUndone { at, state, .. } => self.undone(at, *state),
             _ => Ok(()),
         }
+    }
+
+    fn undone(&self, at: &Place, state: StepState) -> Result<(), String> {
+        if !matches!(state, StepState::RolledBack | StepState::Stuck) {
+            return Err(format!("the undo of `{at}` cannot end {}", state.as_str()));
+        }
+        let effective = [StepState::Succeeded, StepState::Failed, StepState::Uncertain, StepState::Stuck];
+        self.expect(at, &effective, "undone")
     }
 
     fn expect(&self, place: &Place, allowed: &[StepState], verb: &str) -> Result<(), String> {
@@ -214,5 +287,19 @@ impl RunState {
             return Ok(());
         }
         Err(format!("`{place}` is {} and cannot be {verb}", state.as_str()))
+    }
+}
+
+/// What a trace tells beside `before`, which is kept by itself.
+fn without_before(trace: &Value) -> Option<Value> {
+    let mut rest = trace.as_object()?.clone();
+    rest.remove("before");
+    (!rest.is_empty()).then_some(Value::Object(rest))
+}
+
+/// What was there before the first attempt is what an undo restores, whatever later attempts found.
+fn keep_first(before: &mut Value, found: &Value) {
+    if before.is_null() {
+        before.clone_from(found);
     }
 }

@@ -4,6 +4,7 @@
 //! runs/20261122-030000-ab12/journal.ndjson    one durable event a line (see `record`), locked while the run lives;
 //!                                             until its end there may be zeros behind the lines (see `writer`)
 //! runs/20261122-030000-ab12/head              number and hash of the last synced line, replaced after each sync
+//! runs/20261122-030000-ab12/seal              the events that stand masked in the journal, as they were, until its end
 //! ```
 //!
 //! [`Store`] knows where runs live, [`Writer`] appends to one, [`History`] is what was read back. This module never
@@ -14,6 +15,7 @@ mod error;
 mod head;
 mod reader;
 mod record;
+mod seal;
 mod store;
 mod summary;
 mod tail;

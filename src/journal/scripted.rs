@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::event::{Event, EventKind, PinnedDocument, Place, RunStarted, VERSION};
+use crate::event::{Event, EventKind, PinnedDocument, PinnedOptions, Place, RunStarted, VERSION};
 use crate::model::{Effect, RunId, RunOutcome, StepId, StepState};
 
 /// The run of most tests.
@@ -39,6 +39,7 @@ pub(super) fn started() -> EventKind {
         parameters: Map::new(),
         connections: Vec::new(),
         steps: Vec::new(),
+        options: PinnedOptions::default(),
     }))
 }
 

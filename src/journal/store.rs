@@ -1,5 +1,6 @@
 //! [`Store`]: where runs live, who may write one, and how one is found.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -9,7 +10,9 @@ use std::time::Duration;
 use super::head::HeadFile;
 use super::reader::{self, Reading};
 use super::record::Hash;
+use super::seal::{self, Seal};
 use super::{History, JournalError, RunSummary, Verdict, Writer, durations, summary};
+use crate::event::EventKind;
 use crate::model::{ProcessEnvironment, RunId, StepId};
 
 pub(super) const JOURNAL: &str = "journal.ndjson";
@@ -62,7 +65,7 @@ impl Store {
         for directory in [&directory, &self.root] {
             sync_directory(directory)?;
         }
-        Ok(Writer::new(file, &path, head, 0, (0, Hash::GENESIS)))
+        Ok(Writer::new(file, &path, head, Seal::of(&directory), 0, (0, Hash::GENESIS)))
     }
 
     /// Continues a run's journal after its last good line; refuses one that is only good for reading.
@@ -80,7 +83,12 @@ impl Store {
         file.sync_data().map_err(JournalError::io("sync", &path))?;
         let head = HeadFile::open(&directory)?;
         head.replace(seq, &hash)?;
-        Ok((Writer::new(file, &path, head, bytes, (seq, hash)), history))
+        Ok((Writer::new(file, &path, head, Seal::of(&directory), bytes, (seq, hash)), history))
+    }
+
+    /// The events of a run that stand masked in its journal, as they were, by their number.
+    pub fn sealed(&self, run: &RunId) -> Result<BTreeMap<u64, EventKind>, JournalError> {
+        seal::read(&self.directory(run))
     }
 
     /// Reads a run back.
@@ -98,7 +106,7 @@ impl Store {
     }
 
     /// How long each step of a runbook took in its newest finished run; a step that did not succeed is left out.
-    pub fn last_durations(&self, runbook: &str) -> std::collections::BTreeMap<StepId, f64> {
+    pub fn last_durations(&self, runbook: &str) -> BTreeMap<StepId, f64> {
         let directories = self.runs().unwrap_or_default().into_iter().map(|run| self.directory(&run));
         durations::of_newest(directories, runbook)
     }

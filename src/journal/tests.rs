@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::head::HeadFile;
 use super::record::Hash;
 use super::scripted::{begin, end, event, events, finished, run, short, started};
+use super::seal::Seal;
 use super::store::{HEAD, JOURNAL};
 use super::{History, JournalError, RunStatus, Store, Verdict, Writer};
 use crate::event::{Event, EventKind, Item, Place};
@@ -314,7 +315,8 @@ fn a_full_disk_is_an_error_and_no_panic() {
     drop(bench.store.create(&run()).unwrap());
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let head = HeadFile::open(&bench.store.directory(&run())).unwrap();
-    let mut writer = Writer::new(full, &bench.path(JOURNAL), head, 0, (0, Hash::GENESIS));
+    let mut writer =
+        Writer::new(full, &bench.path(JOURNAL), head, Seal::of(&bench.path("")), 0, (0, Hash::GENESIS));
     let error = writer.append(&event(1, started())).unwrap_err();
     assert!(error.to_string().ends_with("the disk is full"), "{error}");
     assert!(error.help().unwrap().starts_with("Free some space"));
@@ -537,13 +539,14 @@ fn kind() -> impl Strategy<Value = EventKind> {
     prop_oneof![
         (any::<String>(), value()).prop_map(|(name, value)| EventKind::VariableComputed { name, value }),
         (any::<String>(), any::<String>(), value()).prop_map(|(step, key, item)| EventKind::ItemsListed {
-            step: StepId::new(step),
+            at: Place::step(&StepId::new(step)),
             items: vec![Item { key, item }]
         }),
         (place(), any::<u32>(), effect, value(), value()).prop_map(|(at, attempt, effect, input, before)| {
             EventKind::StepStarted { at, attempt, effect, input, before }
         }),
         (place(), value()).prop_map(|(at, trace)| EventKind::StepTraced { at, trace }),
+        (place(), any::<String>()).prop_map(|(at, why)| EventKind::StepReopened { at, why }),
         (place(), failure(), seconds()).prop_map(|(at, failure, retry_in)| EventKind::AttemptFailed {
             at,
             attempt: 2,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::JournalError;
 use super::head::HeadFile;
 use super::record::{self, Hash};
+use super::seal::Seal;
 use crate::event::{Event, EventKind, Place};
 use crate::model::Effect;
 
@@ -42,6 +43,7 @@ pub struct Writer {
     vouched: u64,
     /// Reads under way: what becomes of them may wait in memory, since a lost read is only read again.
     reads: HashSet<Place>,
+    seal: Seal,
     broken: Option<String>,
 }
 
@@ -58,6 +60,7 @@ impl Writer {
         file: File,
         path: &Path,
         head: HeadFile,
+        seal: Seal,
         written: u64,
         (seq, hash): (u64, Hash),
     ) -> Self {
@@ -72,6 +75,7 @@ impl Writer {
             hash,
             vouched: seq,
             reads: HashSet::new(),
+            seal,
             broken: None,
         }
     }
@@ -88,6 +92,17 @@ impl Writer {
             Urgency::Memory | Urgency::System => self.flush(),
             Urgency::Disk => self.sync(),
         }
+    }
+
+    /// Keeps the event of this number as it is, beside the journal that has it masked.
+    pub fn seal(&mut self, seq: u64, kind: &EventKind) -> Result<(), JournalError> {
+        self.refuse_if_broken()?;
+        self.seal.keep(seq, kind)
+    }
+
+    /// Deletes what was sealed: the run is final.
+    pub fn unseal(&mut self) {
+        self.seal.destroy();
     }
 
     /// Hands every line to the operating system: they survive the end of this process.
@@ -128,6 +143,7 @@ impl Writer {
     /// Puts every line on disk, then says so in `head`: they survive a power cut, and their loss would be noticed.
     pub fn sync(&mut self) -> Result<(), JournalError> {
         self.flush()?;
+        self.seal.sync()?;
         if self.vouched == self.seq {
             return Ok(());
         }

@@ -51,6 +51,8 @@ pub enum StoppedBy {
     Timeout,
     /// A person or a signal.
     Operator,
+    /// The system wants the process to end: nobody is asked, and the run can be resumed.
+    Shutdown,
     /// Another step failed and this one was given its grace.
     Neighbour,
     /// `abort_when` was breached.
@@ -62,6 +64,11 @@ pub enum StoppedBy {
 }
 
 impl Failure {
+    /// Whether a person or the system stopped it, and nothing is wrong with it.
+    pub fn was_interrupted(&self) -> bool {
+        matches!(self.stopped_by, Some(StoppedBy::Operator | StoppedBy::Shutdown))
+    }
+
     /// A failure that left nothing behind.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), ..Self::default() }

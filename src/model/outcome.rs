@@ -122,6 +122,8 @@ pub enum RunOutcome {
     Interrupted,
     /// It failed and every effect was undone.
     RolledBack,
+    /// It failed, and some effects were undone and others cannot be.
+    PartlyRolledBack,
     /// Something is uncertain, or an undo failed: a person must finish.
     Stuck,
 }
@@ -137,6 +139,7 @@ impl RunOutcome {
             Self::Excluded => "excluded",
             Self::Interrupted => "interrupted",
             Self::RolledBack => "rolled_back",
+            Self::PartlyRolledBack => "partly_rolled_back",
             Self::Stuck => "stuck",
         }
     }

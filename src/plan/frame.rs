@@ -90,6 +90,34 @@ impl Frame {
         Self { records: self.records.fork(), ..self.clone() }
     }
 
+    /// The frame of a step's hooks: they see the step as `this`, and a child's by its key.
+    #[must_use]
+    pub fn of_hooks(&self, this: Value, key: Option<&str>) -> Self {
+        let base = self.base.clone().with_value("this", this);
+        Self { base, key: key.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The name of a variable as the whole run knows it.
+    pub fn full_variable(&self, name: &str) -> String {
+        match (&self.prefix, &self.key) {
+            (None, _) => name.to_owned(),
+            (Some(prefix), None) => format!("{prefix}.{name}"),
+            (Some(prefix), Some(key)) => format!("{prefix}[{key}].{name}"),
+        }
+    }
+
+    /// Takes the values of variables that an earlier leg computed.
+    pub fn restore_variables(&self, known: &Map<String, Value>) {
+        let found = self
+            .runbook
+            .vars
+            .keys()
+            .filter_map(|name| Some((name.clone(), known.get(&self.full_variable(name))?.clone())));
+        if let Ok(mut variables) = self.variables.write() {
+            variables.extend(found);
+        }
+    }
+
     /// A step's id as the whole run knows it.
     pub fn full_id(&self, id: &StepId) -> StepId {
         self.prefix.as_ref().map_or_else(|| id.clone(), |prefix| prefix.child(id.as_str()))

@@ -17,7 +17,7 @@ pub use graph::{Format, draw};
 pub use planner::{PlanRequest, plan};
 pub use preflight::{Preflight, TargetFacts, preflight};
 pub use reach::absent_connection;
-pub use records::{Record, Records, error_value, this};
+pub use records::{Record, Records, error_value, this, undone};
 
 use schemars::JsonSchema;
 use serde::Serialize;

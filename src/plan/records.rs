@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::event::Node;
 use crate::model::{Failure, StepState};
 use crate::template::{Found, Lookup};
 
@@ -21,6 +23,19 @@ pub struct Record {
     pub input: Value,
     /// When it began and ended, RFC 3339.
     pub times: (Option<String>, Option<String>),
+}
+
+impl From<&Node> for Record {
+    fn from(node: &Node) -> Self {
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        Self {
+            state: Some(node.state),
+            output: node.output.clone(),
+            failure: node.failure.clone(),
+            input: node.input.clone(),
+            times: (time(node.started_at), time(node.finished_at)),
+        }
+    }
 }
 
 impl Record {
@@ -193,6 +208,14 @@ fn single(output: &Value) -> Result<Value, usize> {
 pub fn error_value(failure: Option<&Failure>) -> Value {
     let Some(failure) = failure else { return Value::Null };
     json!({ "message": failure.message, "sqlstate": failure.sqlstate, "details": failure.details })
+}
+
+/// `this` in the hook of a step: what it was given, what was there before, what it produced, where it stands.
+pub fn undone(node: &Node) -> Value {
+    let mut this = this(&node.output, &node.input, node.failure.as_ref(), node.attempts);
+    this["before"] = node.before.clone();
+    this["state"] = node.state.as_str().into();
+    this
 }
 
 /// `this` in `until`, `retry.when`, `verify` and `show`: the output's fields, and facts of the attempt.

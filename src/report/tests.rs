@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::Report;
-use crate::event::{Event, EventKind, Item, PinnedConnection, PinnedStep, Place, RunStarted, VERSION};
+use crate::event::{
+    Event, EventKind, Item, PinnedConnection, PinnedOptions, PinnedStep, Place, RunStarted, VERSION,
+};
 use crate::model::{Applied, Effect, Failure, RunId, RunOutcome, SkipReason, StepId, StepState};
 
 fn id(step: &str) -> StepId {
@@ -48,6 +50,7 @@ fn started() -> EventKind {
             pinned("notify", "exec", Effect::Change, "tell the team"),
             pinned("settle", "sql", Effect::Change, "ANALYZE"),
         ],
+        options: PinnedOptions::default(),
     }))
 }
 
@@ -103,7 +106,7 @@ fn events() -> Vec<Event> {
         },
         end(&sure, StepState::Succeeded, json!({"answer": true, "by": "dba"}), None, 0.0),
         EventKind::ItemsListed {
-            step: id("rebuild"),
+            at: Place::step(&id("rebuild")),
             items: vec![Item { key: "orders_pkey".into(), item: json!(1) }],
         },
         begin(&first, Effect::Disrupt),

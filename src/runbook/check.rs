@@ -62,7 +62,7 @@ pub(super) fn check(
     let mut checker = Checker { runbook, names, broken, diagnostics, told: HashSet::new() };
     checker.unique_ids();
     for placed in head_reads {
-        checker.read(placed, &Place { item: false, this: false, step: None });
+        checker.read(placed, &Place { item: false, this: false, step: None, hook: None });
     }
     for step in &runbook.steps {
         checker.step(step, false);
@@ -86,7 +86,13 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn of(runbook: &'a Runbook) -> Self {
         let hooks = runbook.on_failure.iter().chain(&runbook.finally);
-        let all = runbook.all_steps().chain(hooks);
+        // A hook's own list is a group that nobody else sees: its ids have the id of the undone step before them.
+        let undo =
+            runbook.all_steps().filter_map(Step::attempts).filter_map(|attempts| match &attempts.rollback {
+                Some(Rollback::Steps(steps)) => Some(steps),
+                _ => None,
+            });
+        let all = runbook.all_steps().chain(undo.flatten()).chain(hooks);
         Self { steps: all.map(|step| (step.id.as_str(), Target { step })).collect() }
     }
 }
@@ -97,6 +103,8 @@ struct Place<'a> {
     item: bool,
     this: bool,
     step: Option<&'a Step>,
+    /// The hook of a step that is undone; whether its conditional reads are guarded is the undo's concern.
+    hook: Option<&'a Step>,
 }
 
 struct Checker<'a> {
@@ -132,7 +140,7 @@ impl<'a> Checker<'a> {
     }
 
     fn step(&mut self, step: &'a Step, hook: bool) {
-        let place = Place { item: step.for_each.is_some(), this: true, step: Some(step) };
+        let place = Place { item: step.for_each.is_some(), this: true, step: Some(step), hook: None };
         match &step.body {
             StepBody::Group(inner) => {
                 let inside: HashSet<Span> =
@@ -157,7 +165,7 @@ impl<'a> Checker<'a> {
     fn inner(&mut self, inner: &'a Step, group: &'a Step) {
         let item = inner.for_each.is_some() || group.for_each.is_some();
         for placed in &inner.reads {
-            self.read(placed, &Place { item, this: true, step: Some(inner) });
+            self.read(placed, &Place { item, this: true, step: Some(inner), hook: None });
         }
         self.warn_of_silence(inner, false);
         self.check_hooks(inner);
@@ -168,7 +176,7 @@ impl<'a> Checker<'a> {
         {
             for hook in hooks {
                 for placed in &hook.reads {
-                    self.read(placed, &Place { item: true, this: true, step: None });
+                    self.read(placed, &Place { item: true, this: true, step: None, hook: Some(hook) });
                 }
             }
         }
@@ -255,7 +263,8 @@ impl<'a> Checker<'a> {
 
     fn step_read(&mut self, placed: &PlacedRead, place: &Place<'_>) {
         let path = &placed.read.path;
-        let group = place.step.and_then(|step| step.id.as_str().rsplit_once('.')).map(|(group, _)| group);
+        let step = place.step.or(place.hook);
+        let group = step.and_then(|step| step.id.as_str().rsplit_once('.')).map(|(group, _)| group);
         let Some((target, used)) = self.resolve(path, group) else { return self.unknown_step(placed, group) };
         let Some(field) = path.get(used) else { return };
         if FACTS.contains(&field.as_str()) || self.broken.contains(&target.step.id) {

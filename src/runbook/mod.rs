@@ -2,6 +2,7 @@
 
 mod check;
 mod cycle;
+mod derived;
 mod head;
 mod include;
 mod keys;
@@ -13,6 +14,7 @@ mod schema;
 mod step;
 mod values;
 
+pub use derived::derived;
 pub use head::{
     Concurrency, ConnectionKind, ConnectionNeed, Defaults, OnFailurePolicy, PostgresNeeds, Schedule,
     parse_version,
@@ -23,7 +25,7 @@ pub use load::{Library, SourceText, load};
 pub use order::{Edge, Reason};
 pub use parameter::{Bound, Parameter, ParameterType, Parameters, Unsuitable};
 pub use schema::schema;
-pub use step::{Attempts, PlacedRead, Rollback, Step, StepBody};
+pub use step::{Attempts, PlacedRead, Rollback, Step, StepBody, StepIndex};
 
 pub use values::{ValueProblem, ValueSources, resolve};
 
@@ -88,6 +90,16 @@ impl Runbook {
                 let first = candidates.next()?;
                 candidates.next().is_none().then_some(first.as_str())
             }
+        }
+    }
+
+    /// Takes nothing from the runbook but a step, by its place in the file.
+    pub fn step_at(&self, at: StepIndex) -> Option<&Step> {
+        let outer = self.steps.get(at.outer)?;
+        match (at.inner, &outer.body) {
+            (None, _) => Some(outer),
+            (Some(inner), StepBody::Group(steps)) => steps.get(inner),
+            (Some(_), _) => None,
         }
     }
 

@@ -86,6 +86,15 @@ pub enum Rollback {
     Impossible(String),
 }
 
+/// Where a step stands in the list of its runbook, or of a group in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepIndex {
+    /// In the list.
+    pub outer: usize,
+    /// In the group.
+    pub inner: Option<usize>,
+}
+
 /// A read of a variable, and where it stands.
 #[derive(Debug, Clone)]
 pub struct PlacedRead {

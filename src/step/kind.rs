@@ -87,6 +87,66 @@ pub trait StepKind: Send + Sync + Sized + 'static {
         input: &Self::Input,
         cx: &RunContext<'_>,
     ) -> impl Future<Output = Result<Done<Self::Output>, StepError>> + Send;
+
+    /// Finds out whether an attempt without an answer took effect. It changes nothing but may end what is still at work.
+    fn settle(
+        _input: &Self::Input,
+        _happened: &Happened<'_>,
+        _cx: &RunContext<'_>,
+    ) -> impl Future<Output = Settled> + Send {
+        std::future::ready(Settled::Unknown("nothing outside tells whether it took effect".to_owned()))
+    }
+
+    /// What undoes it, from what the journal has of it: `rollback: auto`.
+    fn undo(_took_effect: &TookEffect<'_>) -> Undo {
+        Undo::Impossible(format!("`{}` has no undo of its own", Self::NAME))
+    }
+}
+
+/// What is known of an attempt of which nobody knows the end.
+#[derive(Debug, Clone, Copy)]
+pub struct Happened<'a> {
+    /// What was there before, where the kind looked.
+    pub before: &'a Value,
+    /// The durable facts of the attempt, in order.
+    pub traces: &'a [Value],
+    /// When it began.
+    pub started_at: Option<jiff::Timestamp>,
+}
+
+/// What became of such an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settled {
+    /// It took effect. What it returned is lost, but for what can be read again.
+    Done(Value),
+    /// It did not, and nothing of it will.
+    NotDone,
+    /// Some of it did, and why that is known.
+    Partly(String),
+    /// Nobody can tell, and why.
+    Unknown(String),
+}
+
+/// What the journal has of an effect.
+#[derive(Debug, Clone, Copy)]
+pub struct TookEffect<'a> {
+    /// The bound body.
+    pub input: &'a Value,
+    /// What was there before.
+    pub before: &'a Value,
+    /// What it produced; nothing where it did not succeed.
+    pub output: &'a Value,
+}
+
+/// What undoes an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Undo {
+    /// Nothing: it changed nothing, and why.
+    Nothing(String),
+    /// Nothing can, and why.
+    Impossible(String),
+    /// The body of a step, and the key of its kind.
+    Step(&'static str, Value),
 }
 
 /// A successful attempt.
@@ -182,6 +242,8 @@ pub trait Body: Debug + Send + Sync {
     fn bind(&self, binder: &Binder<'_>) -> Result<Box<dyn Input>, BindError>;
     /// See [`StepKind::template_lines`].
     fn template_lines(&self) -> Vec<String>;
+    /// See [`StepKind::undo`].
+    fn undo(&self, took_effect: &TookEffect<'_>) -> Undo;
     /// The typed body, for the few who know the kind.
     fn as_any(&self) -> &dyn Any;
 }
@@ -200,6 +262,8 @@ pub trait Input: Debug + Send + Sync {
     fn preview<'a>(&'a self, cx: &'a ReadContext<'a>) -> BoxFuture<'a, Result<Preview, Failure>>;
     /// See [`StepKind::run`].
     fn run<'a>(&'a self, cx: &'a RunContext<'a>) -> BoxFuture<'a, Result<Done<Value>, StepError>>;
+    /// See [`StepKind::settle`].
+    fn settle<'a>(&'a self, happened: &'a Happened<'a>, cx: &'a RunContext<'a>) -> BoxFuture<'a, Settled>;
 }
 
 /// Registers a kind.
@@ -292,6 +356,9 @@ impl<K: StepKind> Body for TypedBody<K> {
     fn template_lines(&self) -> Vec<String> {
         K::template_lines(&self.0)
     }
+    fn undo(&self, took_effect: &TookEffect<'_>) -> Undo {
+        K::undo(took_effect)
+    }
     fn as_any(&self) -> &dyn Any {
         &self.0
     }
@@ -323,5 +390,8 @@ impl<K: StepKind> Input for TypedInput<K> {
                 })
             })
             .boxed()
+    }
+    fn settle<'a>(&'a self, happened: &'a Happened<'a>, cx: &'a RunContext<'a>) -> BoxFuture<'a, Settled> {
+        K::settle(&self.0, happened, cx).boxed()
     }
 }

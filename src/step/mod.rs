@@ -23,7 +23,10 @@ pub use bind::{Binder, SecretNames};
 pub use confirm::{Confirm, ConfirmSpec};
 pub use context::{Gate, GateAnswer, ReadContext, RunContext, StepEvents, StopSignal};
 pub use error::{BindError, StepError};
-pub use kind::{Anchor, Body, CheckContext, Done, Input, Kind, Need, Preview, StepKind};
+pub use kind::{
+    Anchor, Body, CheckContext, Done, Happened, Input, Kind, Need, Preview, Settled, StepKind, TookEffect,
+    Undo,
+};
 pub use sql::Sql;
 
 use kind::Of;

@@ -161,7 +161,7 @@ impl Mark {
             RunOutcome::Failed | RunOutcome::Drifted | RunOutcome::Excluded => StepState::Failed,
             RunOutcome::Declined | RunOutcome::Interrupted => StepState::Cancelled,
             RunOutcome::RolledBack => StepState::RolledBack,
-            RunOutcome::Stuck => StepState::Stuck,
+            RunOutcome::Stuck | RunOutcome::PartlyRolledBack => StepState::Stuck,
         })
     }
 

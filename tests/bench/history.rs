@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use runbook::event::{Event, EventKind, Place, RunStarted, VERSION};
+use runbook::event::{Event, EventKind, PinnedOptions, Place, RunStarted, VERSION};
 use runbook::journal::Store;
 use runbook::model::{Effect, RunId, RunOutcome, StepId, StepState};
 use serde_json::{Map, Value, json};
@@ -40,6 +40,7 @@ fn started() -> EventKind {
         parameters: Map::new(),
         connections: Vec::new(),
         steps: Vec::new(),
+        options: PinnedOptions::default(),
     }))
 }
 

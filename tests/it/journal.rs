@@ -62,7 +62,7 @@ fn a_killed_run_has_its_intent_on_disk_and_can_be_read() {
 }
 
 #[test]
-fn an_interrupt_cancels_on_the_server_and_runs_finally() {
+fn an_interrupt_cancels_on_the_server_and_leaves_a_run_that_goes_on() {
     for signal in [Signal::INT, Signal::TERM] {
         let live = Live::with("CREATE TABLE t (a int)");
         let holder = live.lock("t");
@@ -74,7 +74,10 @@ fn an_interrupt_cancels_on_the_server_and_runs_finally() {
         );
         running.signal(signal);
         let ran = running.finish().exits(130);
-        assert_eq!(ran.states(&["first", "waits", "after", "last"]), "succeeded failed cancelled succeeded");
+        assert_eq!(ran.states(&["first", "waits", "after"]), "succeeded failed cancelled");
+        // The run is not over, so its `finally` has not run.
+        assert_eq!(ran.events.last().unwrap()["event"], "run_paused");
+        assert_eq!(ran.events("step_started", "last").count(), 0);
         assert_eq!(ran.end("waits")["failure"]["applied"], "no");
         assert_eq!(
             journal(&live).len(),
@@ -82,6 +85,10 @@ fn an_interrupt_cancels_on_the_server_and_runs_finally() {
         );
         drop(holder);
         assert_eq!(live.psql("SELECT count(*) FROM t"), "0");
+        let ran = live.resume(&[]).exits(0);
+        assert_eq!(ran.states(&["waits", "after", "last"]), "succeeded succeeded succeeded");
+        assert_eq!(ran.events("step_started", "first").count(), 0);
+        assert_eq!(live.psql("SELECT count(*) FROM t"), "1");
     }
 }
 

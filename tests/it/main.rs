@@ -19,6 +19,7 @@ mod kubectl;
 mod layers;
 mod plan;
 mod readme;
+mod resume;
 mod retry;
 mod run;
 mod runbooks;
@@ -27,6 +28,7 @@ mod secrets;
 mod sql;
 mod support;
 mod tunnel;
+mod undo;
 
 #[test]
 fn no_file_here_is_undeclared() {

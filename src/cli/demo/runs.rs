@@ -100,6 +100,8 @@ impl<'a> Runs<'a> {
             max_parallel: 4,
             strict: false,
             files: self.server.socket_dir.clone(),
+            retry: &[],
+            past_no_return: false,
         };
         Ok(Box::pin(execution.execute(&offline)).await?.run)
     }

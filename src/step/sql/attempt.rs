@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::error::{Phase, step_error};
@@ -13,13 +13,18 @@ use super::{SqlInput, Wrapping, watch};
 use crate::connect::postgres::{QueryError, ResultLimits, StatementResult};
 use crate::connect::{LentSession, OutputFile, Purpose, SessionKey, open_input};
 use crate::model::{Certainty, Effect, Failure, StoppedBy, format_size};
-use crate::sql::{CopyDirection, Statement, quote_ident, quote_literal};
+use crate::sql::{CopyDirection, Statement, Trail, quote_ident, quote_literal, trail};
 use crate::step::context::RunContext;
 use crate::step::error::StepError;
 use crate::step::kind::Done;
 
 /// How long the server may take to confirm a cancel before the outcome counts as unknown.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The transaction's id, and the timeline on which it counts: another one may have lost it, or given it to another
+/// transaction.
+const TRANSACTION: &str = "SELECT pg_catalog.txid_current() || ' ' || \
+                           pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)";
 
 /// Everything that a statement can leave in its session beside settings.
 const CLEAR: &str = "CLOSE ALL; DEALLOCATE ALL; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP";
@@ -142,18 +147,25 @@ impl<'a> Attempt<'a> {
         self.ahead.push(if changes { "BEGIN" } else { "BEGIN READ ONLY" }.to_owned());
         self.ahead.extend(inside);
         if changes {
-            self.ahead.push("SELECT pg_catalog.txid_current()".to_owned());
+            self.ahead.push(TRANSACTION.to_owned());
         }
-        let mut transaction_id = None;
+        let before = if changes { self.before(Phase::Undone).await? } else { Value::Null };
+        let mut transaction = self.transaction();
         for (index, statement) in self.input.statements.iter().enumerate() {
             self.statement(statement, Phase::Undone).await?;
-            if changes && index == 0 {
-                transaction_id = self.transaction_id();
+            if index == 0 {
+                transaction = transaction.or_else(|| self.transaction());
             }
         }
         if changes {
-            let backend = self.lent.as_ref().map(|lent| lent.session.server().backend_pid);
-            self.cx.events.trace(json!({ "transaction_id": transaction_id, "backend_pid": backend }))?;
+            let (id, timeline) = transaction.unwrap_or_default();
+            let mut fact = json!({
+                "transaction_id": id, "timeline": timeline, "backend_pid": self.backend(),
+            });
+            if !before.is_null() {
+                fact["before"] = before;
+            }
+            self.cx.events.trace(fact)?;
         }
         self.send("COMMIT", &[], Phase::Committing).await?;
         // A setting of a transaction that is undone is undone with it.
@@ -168,16 +180,48 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn transaction_id(&self) -> Option<String> {
-        self.lent.as_ref()?.session.front_value().map(str::to_owned)
+    /// The transaction's id and its timeline, once the server has told them.
+    fn transaction(&self) -> Option<(String, String)> {
+        let told = self.lent.as_ref()?.session.front_value()?;
+        told.split_once(' ').map(|(id, timeline)| (id.to_owned(), timeline.to_owned()))
+    }
+
+    fn backend(&self) -> Option<i32> {
+        self.lent.as_ref().map(|lent| lent.session.server().backend_pid)
+    }
+
+    /// What the catalog has of the settings that the statements change; null where they change none, or where it
+    /// cannot be read.
+    async fn before(&mut self, phase: Phase) -> Result<Value, StepError> {
+        let mut before = Map::new();
+        for statement in &self.input.statements {
+            let trail = trail(&statement.text);
+            let Some(trail @ (Trail::ServerSetting { .. } | Trail::StoredSetting { .. })) = trail else {
+                continue;
+            };
+            let Some(query) = trail.reads() else { continue };
+            match self.send(&query, &[], phase).await {
+                Ok(result) => {
+                    let value = result.rows.into_iter().flatten().next().unwrap_or(Value::Null);
+                    before.entry(statement.text.clone()).or_insert(value);
+                }
+                // A transaction cannot go on after an error; outside one nothing is lost but the undo.
+                Err(error) if phase == Phase::Undone => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(if before.is_empty() { Value::Null } else { Value::Object(before) })
     }
 
     async fn one_by_one(&mut self) -> Result<(), StepError> {
+        let before = self.before(Phase::Standing { done: 0, read: true }).await?;
         for (index, statement) in self.input.statements.iter().enumerate() {
             let read = statement.class.effect == Effect::Read;
             if !read {
-                if index == 0 {
+                if index == 0 && before.is_null() {
                     self.cx.events.sync_intent()?;
+                } else if index == 0 {
+                    self.cx.events.trace(json!({ "statement": 1, "before": before }))?;
                 } else {
                     self.cx.events.trace(json!({ "statement": index + 1 }))?;
                 }
@@ -199,7 +243,7 @@ impl<'a> Attempt<'a> {
     }
 
     async fn watched(&mut self, statement: &Statement, phase: Phase) -> Result<StatementResult, StepError> {
-        let backend = self.lent.as_ref().map_or(0, |lent| lent.session.server().backend_pid);
+        let backend = self.backend().unwrap_or_default();
         let (input, cx) = (self.input, self.cx);
         let args = if statement.prepared { input.args.as_slice() } else { &[] };
         tokio::select! {

@@ -4,7 +4,9 @@ mod attempt;
 mod error;
 mod output;
 mod preview;
+mod settle;
 mod spec;
+mod undo;
 mod watch;
 
 pub(super) use output::SqlOutput;
@@ -18,7 +20,7 @@ use serde_json::Value;
 use super::bind::Binder;
 use super::context::{ReadContext, RunContext};
 use super::error::{BindError, StepError};
-use super::kind::{CheckContext, Done, Need, Preview, StepKind};
+use super::kind::{CheckContext, Done, Happened, Need, Preview, Settled, StepKind, TookEffect, Undo};
 use crate::connect::LoginProof;
 use crate::model::{Class, Failure};
 use crate::sql::{LockMode, Statement, UndoNature};
@@ -162,5 +164,13 @@ impl StepKind for Sql {
 
     async fn run(input: &SqlInput, cx: &RunContext<'_>) -> Result<Done<SqlOutput>, StepError> {
         attempt::run(input, cx).await
+    }
+
+    async fn settle(input: &SqlInput, happened: &Happened<'_>, cx: &RunContext<'_>) -> Settled {
+        Box::pin(settle::settle(input, happened, cx)).await
+    }
+
+    fn undo(took_effect: &TookEffect<'_>) -> Undo {
+        undo::undo(took_effect)
     }
 }

@@ -40,7 +40,8 @@ pub(super) fn paused(layout: Layout<'_>, run: &RunId, reason: &str, tally: &Tall
     lines.extend(field(layout, "because", reason));
     lines.extend(field(layout, "steps", &tally.describe(layout.style)));
     lines.extend(field(layout, "run", run.as_str()));
-    lines.extend(next(layout, &[format!("runbook resume {run}")]));
+    let commands = ["resume", "rollback"].map(|verb| format!("runbook {verb} {run}"));
+    lines.extend(next(layout, &commands));
     lines
 }
 
@@ -102,7 +103,8 @@ fn outcome_words(outcome: RunOutcome) -> &'static str {
         RunOutcome::Drifted => "stopped: the plan or the target has drifted",
         RunOutcome::Excluded => "stopped: another run holds the same key",
         RunOutcome::Interrupted => "interrupted",
-        RunOutcome::RolledBack => "failed and rolled back",
+        RunOutcome::RolledBack => "rolled back",
+        RunOutcome::PartlyRolledBack => "rolled back in part: the rest stays",
         RunOutcome::Stuck => "stuck: a person must finish",
     }
 }

@@ -55,16 +55,27 @@ impl Ledger {
         self.attempts.insert(at.clone(), attempt);
         self.effects.insert(at.clone(), effect);
         self.blocked.remove(at);
-        if at.key.is_none() {
+        if at.key.is_none() && !at.is_hook() {
             self.enter(at, StepState::Running);
         }
     }
 
     pub(super) fn settle(&mut self, at: &Place, state: StepState) {
+        if at.is_hook() {
+            return;
+        }
         if at.key.is_none() {
             self.enter(at, state);
         } else {
             self.lists.entry(at.step.clone()).or_default().0 += 1;
+        }
+    }
+
+    /// The undo of a step is over.
+    pub(super) fn undone(&mut self, at: &Place, state: StepState) {
+        let whole = self.states.get(&at.step).is_some_and(|known| *known != StepState::Stuck);
+        if at.key.is_none() || whole {
+            self.enter(at, state);
         }
     }
 

@@ -12,6 +12,7 @@ mod screen;
 mod step;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 use serde_json::{Map, Value};
 
@@ -63,8 +64,8 @@ impl Terminal {
                 self.ledger.settle(place, node.state);
             }
         }
-        for (step, items) in &state.items {
-            self.ledger.list(step, items.len());
+        for (at, items) in &state.items {
+            self.ledger.list(&at.step, items.len());
         }
         self.open(run, started);
         let done = count(self.ledger.finished(), "step");
@@ -229,8 +230,23 @@ impl Sink for Terminal {
                 self.ledger.start(started);
                 self.open(&event.run, started);
             }
-            EventKind::VariableComputed { .. } | EventKind::StepTraced { .. } => {}
-            EventKind::ItemsListed { step, items } => self.items_listed(step, items),
+            EventKind::VariableComputed { .. }
+            | EventKind::StepTraced { .. }
+            | EventKind::StepReopened { .. }
+            | EventKind::FailureDecided { .. }
+            | EventKind::RunResumed { .. } => {}
+            EventKind::UndoPlanned { why, steps } => {
+                self.show(|layout, _| undo::planned(layout, why, steps));
+                self.ledger.block = None;
+            }
+            EventKind::StepUndone { at, state, failure } => {
+                self.show(|layout, ledger| {
+                    undo::undone(layout, ledger.subject(at), *state, failure.as_ref())
+                });
+                self.ledger.undone(at, *state);
+                self.ledger.block = None;
+            }
+            EventKind::ItemsListed { at, items } => self.items_listed(&at.step, items),
             EventKind::StepStarted { at, attempt, effect, .. } => self.step_started(at, *attempt, *effect),
             EventKind::AttemptFailed { at, failure, retry_in, .. } => {
                 self.attempt_failed(at, failure, *retry_in);

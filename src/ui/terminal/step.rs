@@ -152,6 +152,7 @@ fn stopped_by(who: StoppedBy) -> &'static str {
     match who {
         StoppedBy::Timeout => "stopped by its timeout",
         StoppedBy::Operator => "stopped by the operator",
+        StoppedBy::Shutdown => "stopped because the process had to end",
         StoppedBy::Neighbour => "stopped because another step failed",
         StoppedBy::AbortWhen => "stopped by `abort_when`",
         StoppedBy::Declined => "stopped at a gate",

@@ -108,6 +108,16 @@ impl Live {
         Running { child, stdout, text: String::new() }
     }
 
+    /// Goes on with the newest run.
+    pub(crate) fn resume(&self, arguments: &[&str]) -> Ran {
+        self.sandbox.run_args(&[&["resume", "last", "--output", "json"], arguments].concat()).into()
+    }
+
+    /// Undoes the newest run.
+    pub(crate) fn rollback(&self, arguments: &[&str]) -> Ran {
+        self.sandbox.run_args(&[&["rollback", "last", "--output", "json"], arguments].concat()).into()
+    }
+
     /// Everything in the journals of the sandbox.
     pub(crate) fn journals(&self) -> String {
         let mut text = String::new();
@@ -115,6 +125,17 @@ impl Live {
             text.push_str(&String::from_utf8_lossy(&std::fs::read(file).unwrap()));
         }
         text
+    }
+
+    /// The same without what is sealed.
+    pub(crate) fn journals_without_seal(&self) -> String {
+        let files = files_below(self.sandbox.state()).into_iter().filter(|path| !path.ends_with("seal"));
+        files.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+    }
+
+    /// The file of sealed events, where there is one.
+    pub(crate) fn seal(&self) -> Option<PathBuf> {
+        files_below(self.sandbox.state()).into_iter().find(|path| path.ends_with("seal"))
     }
 
     /// Locks a table from another session, until what is returned is dropped.
@@ -247,6 +268,21 @@ impl Ran {
     pub(crate) fn state(&self, step: &str) -> &str {
         let end = self.end(step);
         if end["event"] == "step_skipped" { "skipped" } else { end["state"].as_str().unwrap() }
+    }
+
+    /// How the undo of a step ended.
+    #[track_caller]
+    pub(crate) fn undone(&self, step: &str) -> &str {
+        let last = self.events.iter().rfind(|seen| seen["step"] == step && seen["event"] == "step_undone");
+        last.unwrap_or_else(|| panic!("`{step}` was not undone: {}\n{}", self.stdout, self.stderr))["state"]
+            .as_str()
+            .unwrap()
+    }
+
+    /// The steps in the order in which they began, undo included.
+    pub(crate) fn order(&self) -> Vec<&str> {
+        let began = self.events.iter().filter(|seen| seen["event"] == "step_started");
+        began.map(|seen| seen["step"].as_str().unwrap()).collect()
     }
 
     /// How several steps ended, in one text.
