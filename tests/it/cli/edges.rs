@@ -21,6 +21,8 @@ fn help_names_the_commands() {
       explain      Explain a diagnostic code
       plan         Show what a run would do, without doing anything
       run          Run a runbook
+      resume       Go on with a run that was interrupted or left
+      rollback     Undo what a run has done
       runs         List the runs that were recorded, newest first
       report       Show what a run did
       schema       Print the JSON Schema of a runbook, or explain one key
