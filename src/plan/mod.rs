@@ -11,6 +11,7 @@ mod planner;
 mod preflight;
 mod reach;
 mod records;
+mod undo;
 
 pub use frame::{Frame, Surroundings};
 pub use graph::{Format, draw};
@@ -18,6 +19,7 @@ pub use planner::{PlanRequest, plan};
 pub use preflight::{Preflight, TargetFacts, preflight};
 pub use reach::absent_connection;
 pub use records::{Record, Records, error_value, this, undone};
+pub use undo::{PlannedUndo, UndoResult};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -43,6 +45,8 @@ pub struct Plan {
     pub targets: Vec<PlannedTarget>,
     /// What stands in the way of the run as a whole.
     pub problems: Vec<Failure>,
+    /// Whether a run that fails is undone by itself, where nobody is asked.
+    pub rolls_back: bool,
     /// The steps, in the order of the file; those of groups and included runbooks follow theirs.
     pub steps: Vec<PlannedStep>,
 }
@@ -94,7 +98,7 @@ pub struct PlannedStep {
     pub blockers: Vec<String>,
     /// How it is undone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub undo: Option<String>,
+    pub undo: Option<PlannedUndo>,
     /// Whether it waits for a person.
     pub gate: bool,
     /// How a gate is answered beforehand, when it must be.

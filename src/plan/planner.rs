@@ -11,10 +11,11 @@ use super::frame::{Frame, Surroundings};
 use super::preflight::Preflight;
 use super::reach::{absent_connection, run_order, unknown_reads, used_steps};
 use super::records::Record;
+use super::undo;
 use super::{Condition, Knowledge, Plan, PlannedChild, PlannedEdge, PlannedStep, PlannedTarget};
 use crate::connect::Connections;
 use crate::model::{Certainty, Class, Effect, Redactor, StepId, StepState, format_duration};
-use crate::runbook::{Rollback, Runbook, Step, StepBody};
+use crate::runbook::{OnFailurePolicy, Runbook, Step, StepBody};
 use crate::step::{Body, ConfirmSpec, Input};
 use crate::template::Scope;
 
@@ -77,6 +78,7 @@ pub async fn plan(request: PlanRequest<'_>) -> Plan {
             })
             .collect(),
         problems: request.preflight.problems.clone(),
+        rolls_back: request.runbook.defaults.on_failure == OnFailurePolicy::Rollback,
         steps,
     }
 }
@@ -176,7 +178,7 @@ impl Planner<'_, '_> {
             locks: Vec::new(),
             facts: duration.into_iter().collect(),
             blockers: Vec::new(),
-            undo: step.attempts().and_then(|attempts| attempts.rollback.as_ref()).map(undo),
+            undo: undo::planned(frame, step, self.request.now, self.request.redactor),
             gate: gate.is_some(),
             answer: gate.filter(|gate| !gate.has_unattended()).map(ConfirmSpec::answer_hint),
             show: step.attempts().is_some_and(|attempts| attempts.show.is_some()),
@@ -373,17 +375,5 @@ fn gate(step: &Step) -> Option<&ConfirmSpec> {
     match &step.body {
         StepBody::Kind(body, _) => body.as_any().downcast_ref::<ConfirmSpec>(),
         _ => None,
-    }
-}
-
-fn undo(rollback: &Rollback) -> String {
-    match rollback {
-        Rollback::Auto => "undone from what was there before".to_owned(),
-        Rollback::Nothing(why) => format!("nothing to undo: {why}"),
-        Rollback::Impossible(why) => format!("cannot be undone: {why}"),
-        Rollback::Steps(steps) => {
-            let titles: Vec<String> = steps.iter().map(Step::heading).collect();
-            format!("undone by: {}", titles.join("; "))
-        }
     }
 }

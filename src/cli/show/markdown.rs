@@ -64,7 +64,10 @@ fn section(number: usize, step: &PlannedStep) -> String {
     }
     text += &body(step);
     if let Some(undo) = step.undo.as_ref().filter(|_| step.class.effect > Effect::Read) {
-        let _ = writeln!(text, "\nUndo: {undo}");
+        let _ = writeln!(text, "\nUndo: {}", undo.means);
+        for line in &undo.lines {
+            let _ = writeln!(text, "\n    {}", line.trim_end().replace('\n', "\n    "));
+        }
     }
     text
 }

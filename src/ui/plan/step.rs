@@ -145,7 +145,8 @@ impl Page<'_> {
             self.words(indent, Some(Tone::Quiet), fact);
         }
         if let Some(undo) = step.undo.as_ref().filter(|_| step.class.effect > Effect::Read) {
-            self.words(indent, Some(Tone::Quiet), undo);
+            self.words(indent, Some(Tone::Quiet), &undo.means);
+            self.lines(&undo.lines, Effect::Change, indent + 2);
         }
         for blocker in &step.blockers {
             let mark = self.style.mark(Mark::State(StepState::Failed));

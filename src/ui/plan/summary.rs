@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Page;
 use crate::model::{Effect, Failure, StepState};
-use crate::plan::{Knowledge, Plan};
+use crate::plan::{Knowledge, Plan, PlannedStep, UndoResult};
 use crate::report::in_line;
 use crate::ui::count;
 use crate::ui::style::{Mark, Tone};
@@ -36,8 +36,32 @@ impl Page<'_> {
     pub(super) fn summary(&mut self, plan: &Plan) {
         self.words(0, None, &format!("{}: {}.", count(plan.leaves().count() as u64, "step"), effects(plan)));
         self.words(0, None, &known(plan));
+        self.undo(plan);
         self.gates(plan);
         self.obstacles(plan);
+    }
+
+    /// What becomes of the effects of a run that fails.
+    fn undo(&mut self, plan: &Plan) {
+        let active = plan.leaves().filter(|step| !matches!(step.knowledge, Knowledge::Skipped { .. }));
+        let effects: Vec<&PlannedStep> = active.filter(|step| step.class.effect > Effect::Read).collect();
+        let comes_to = |wanted| {
+            let is =
+                move |step: &&&PlannedStep| step.undo.as_ref().is_some_and(|undo| undo.comes_to == wanted);
+            effects.iter().filter(is).next_back()
+        };
+        let text = match (comes_to(UndoResult::NoReturn), comes_to(UndoResult::Undone)) {
+            (None, None) => return,
+            (Some(_), None) => "If it fails, what it did stays: it cannot be undone.".to_owned(),
+            _ if !plan.rolls_back => {
+                "If it fails, nothing is undone by itself: `runbook rollback` does it.".to_owned()
+            }
+            (None, Some(_)) => "If it fails, it is undone, the last effect first.".to_owned(),
+            (Some(step), Some(_)) => {
+                format!("If it fails, undo goes back to `{}` and no further: that cannot be undone.", step.id)
+            }
+        };
+        self.words(0, None, &text);
     }
 
     fn gates(&mut self, plan: &Plan) {

@@ -4,7 +4,10 @@ use serde_json::Map;
 
 use super::plan_page;
 use crate::model::{Class, Effect, Failure, StepId};
-use crate::plan::{Condition, Knowledge, Plan, PlannedChild, PlannedEdge, PlannedStep, PlannedTarget};
+use crate::plan::{
+    Condition, Knowledge, Plan, PlannedChild, PlannedEdge, PlannedStep, PlannedTarget, PlannedUndo,
+    UndoResult,
+};
 use crate::ui::style::{ColorChoice, Style};
 
 fn step(id: &str, kind: &str, effect: Effect) -> PlannedStep {
@@ -45,6 +48,7 @@ fn plan(steps: Vec<PlannedStep>) -> Plan {
             kind: "postgres".to_owned(),
             target: "orders on db1, PostgreSQL 16.4".to_owned(),
         }],
+        rolls_back: true,
         problems: Vec::new(),
         steps,
     }
@@ -56,7 +60,11 @@ fn what_stands_in_the_way_is_said_first_and_at_its_step() {
         PlannedStep {
             class: Class::because(Effect::Destroy, "DROP TABLE removes the table"),
             blockers: vec!["the table `old` does not exist".to_owned()],
-            undo: Some("cannot be undone: dropped rows do not come back".to_owned()),
+            undo: Some(PlannedUndo {
+                means: "cannot be undone: dropped rows do not come back".to_owned(),
+                lines: Vec::new(),
+                comes_to: UndoResult::NoReturn,
+            }),
             locks: vec!["AccessExclusiveLock on old: blocks everything".to_owned()],
             facts: vec!["took 3m 10s last time".to_owned()],
             ..step("drop", "sql", Effect::Destroy)
@@ -76,6 +84,7 @@ fn what_stands_in_the_way_is_said_first_and_at_its_step() {
 
     1 step: 1 cannot be undone.
     Known: 1 will do exactly what is shown, 1 skipped.
+    If it fails, what it did stays: it cannot be undone.
     ✗ `dba` is not a member of `pg_monitor`
         GRANT pg_monitor TO dba;
     ✗ Something stands in the way of `drop`; see below.

@@ -16,6 +16,7 @@ fn a_plan_is_a_page_to_read() {
 
     4 steps: 3 read only, 1 changes something.
     Known: 1 will do exactly what is shown, 3 known after another step.
+    If it fails, what it did stays: it cannot be undone.
     It stops for a person at `sure`.
     Without a terminal it wants --answer sure=yes.
 
@@ -103,6 +104,7 @@ fn a_server_that_is_not_there_blocks_the_plan() {
 
     4 steps: 3 read only, 1 changes something.
     Known: 1 will do exactly what is shown, 3 known after another step.
+    If it fails, what it did stays: it cannot be undone.
     It stops for a person at `sure`.
     Without a terminal it wants --answer sure=yes.
     ✗ cannot connect to dba on /nowhere/.s.PGSQL.5432 as dba: No such file or
