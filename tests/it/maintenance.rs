@@ -157,7 +157,9 @@ fn a_backup_is_the_same_directly_and_through_the_pod() {
         assert!(std::fs::read_to_string(globals).unwrap().contains("CREATE ROLE postgres"));
         let list = Command::new(binary("pg_restore")).arg("--list").arg(dump).output().unwrap();
         assert!(String::from_utf8(list.stdout).unwrap().contains("TABLE DATA public t postgres"));
-        files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+        for file in &files {
+            std::fs::remove_file(file).unwrap();
+        }
     }
 }
 

@@ -106,7 +106,7 @@ impl ContainerProgram<'_> {
             &["not found", "no such file or directory", "permission denied", "OCI runtime exec failed"];
         let failure = Failure::new(format!("`{}` did not end by itself: {message}", self.program));
         if reason == "NotFound" || NOTHING_RAN.iter().any(|text| message.contains(text)) {
-            let help = "Check the program, the container, and that it has `timeout`, `sh` and `head`.";
+            let help = "Check the program, the container, and that it has `timeout`, `sh`, `head` and `cat`.";
             return StepError::Failed(failure.help(help));
         }
         StepError::Uncertain(failure.applied(Applied::Unknown))

@@ -8,7 +8,8 @@ use super::private::PrivateEnvironment;
 const EXACTLY: &str = r#"[ "$(printf ab | head -c 1)" = a ] || { echo 'this needs head -c' >&2; exit 127; }; count=$1; shift; head -c "$count" | { "$@"; code=$?; cat >/dev/null; exit $code; }"#;
 
 /// The command, reading exactly so many bytes of standard input before it sees the end: for servers that cannot be
-/// told where the input ends. Needs `sh` and `head` in the container; exit code 127 also means that they are missing.
+/// told where the input ends. Needs `sh`, `head` and `cat` in the container; exit code 127 also means that they are
+/// missing.
 ///
 /// [`with_limit`] belongs inside of it.
 pub(super) fn with_length(command: &[String], bytes: u64) -> Vec<String> {

@@ -61,7 +61,7 @@ pub enum Stdin<'a> {
     /// `mkfifo`.
     Blocks(&'a mut (dyn AsyncRead + Send + Unpin)),
     /// Exactly this many bytes, and no more is read. Every server can do that, because the command is wrapped by
-    /// [`with_length`], so the container needs `sh` and `head`.
+    /// [`with_length`], so the container needs `sh`, `head` and `cat`.
     Length(&'a mut (dyn AsyncRead + Send + Unpin), u64),
 }
 

@@ -32,7 +32,7 @@ pub(in crate::step::kubectl) struct Exec {
     container: Option<Text>,
     /// The program and its arguments. They are seen in audit logs.
     command: Vec<Text>,
-    /// What the program reads from its standard input. The container needs `sh` and `head` for it.
+    /// What the program reads from its standard input. The container needs `sh`, `head` and `cat` for it.
     stdin: Option<Text>,
     /// A file that the program reads as its standard input, relative to `--files`.
     stdin_file: Option<Text>,
