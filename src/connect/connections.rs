@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use super::file::PrivateFile;
+use super::host::PodHost;
 use super::kubernetes::{Access, Cluster, ClusterIdentity, KubernetesConfig, PodAddress, PodTunnel};
 use super::postgres::{
     self, Address, ConnectError, Identity, QueryError, ResultLimits, Session, SessionOptions,
@@ -29,6 +29,8 @@ pub enum ConnectionConfig {
     },
     /// The machine this runs on.
     LocalHost,
+    /// A container where programs run.
+    PodHost(Box<PodHost>),
     /// A Kubernetes cluster.
     Kubernetes(Box<KubernetesConfig>),
 }
@@ -38,13 +40,13 @@ impl ConnectionConfig {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Postgres { .. } => "postgres",
-            Self::LocalHost => "host",
+            Self::LocalHost | Self::PodHost(_) => "host",
             Self::Kubernetes(_) => "kubernetes",
         }
     }
 }
 
-/// A pod through which a database is reached.
+/// A pod of a cluster: one through which a database is reached, or in which programs run.
 #[derive(Debug, Clone)]
 pub struct Via {
     /// The environment's name of the cluster.
@@ -190,12 +192,20 @@ impl Connections {
     /// Where a postgres connection leads, and through which pod; the cluster is opened for that.
     pub async fn reachable_target(&self, name: &str) -> Result<Target, Failure> {
         let mut target = self.target(name)?;
-        if let Some(ConnectionConfig::Postgres { via: Some(via), .. }) = self.configs.get(name) {
-            // Boxed: few sessions go this way, and each would carry the size of it otherwise.
-            let cluster = Box::pin(self.cluster_at(&via.name, &via.cluster, Access::Read)).await?;
-            target.via = Some(Arc::new(PodTunnel::new(cluster, via.address.clone())));
+        if let Some(tunnel) = self.tunnel(name).await? {
+            target.via = Some(Arc::new(tunnel));
         }
         Ok(target)
+    }
+
+    /// What leads to a postgres connection where this machine does not reach it.
+    pub(super) async fn tunnel(&self, name: &str) -> Result<Option<PodTunnel>, Failure> {
+        let Some(ConnectionConfig::Postgres { via: Some(via), .. }) = self.configs.get(name) else {
+            return Ok(None);
+        };
+        // Boxed: few sessions go this way, and each would carry the size of it otherwise.
+        let cluster = Box::pin(self.cluster_at(&via.name, &via.cluster, Access::Read)).await?;
+        Ok(Some(PodTunnel::new(cluster, via.address.clone())))
     }
 
     /// Where a postgres connection leads, by libpq's rules; nothing is opened.
@@ -218,7 +228,7 @@ impl Connections {
         }
     }
 
-    async fn cluster_at(
+    pub(super) async fn cluster_at(
         &self,
         name: &str,
         config: &KubernetesConfig,
@@ -331,26 +341,6 @@ impl Connections {
         statements.extend(changed.map(|(name, value)| format!("SET {name} = {value}")));
         lent.applied = wanted;
         statements
-    }
-
-    /// The variables by which libpq's programs find a postgres connection, and the private file with its password.
-    pub fn libpq_environment(
-        &self,
-        name: &str,
-    ) -> Result<(BTreeMap<String, String>, Option<PrivateFile>), Failure> {
-        if let Some(ConnectionConfig::Postgres { via: Some(_), .. }) = self.configs.get(name) {
-            let message = format!("a program on this machine cannot reach `{name}`, which is behind a pod");
-            return Err(
-                Failure::new(message).help("Run the program in the pod, by a kubectl step with `exec`.")
-            );
-        }
-        let target = self.target(name)?;
-        let (mut variables, password_line) = target.libpq_environment();
-        let file = password_line.map(|line| PrivateFile::create(line.expose())).transpose()?;
-        if let Some(file) = &file {
-            variables.insert("PGPASSFILE".to_owned(), file.path().display().to_string());
-        }
-        Ok((variables, file))
     }
 
     fn take_idle(&self, key: &SessionKey) -> Option<LentSession> {

@@ -2,7 +2,9 @@
 
 mod connections;
 mod file;
+mod host;
 pub mod kubernetes;
+mod libpq;
 pub mod postgres;
 mod prompt;
 mod tunnel;
@@ -11,5 +13,7 @@ pub use connections::{
     ConnectionConfig, Connections, Expect, LentSession, LoginProof, Purpose, SessionKey, Via,
 };
 pub use file::{KeptFile, OutputFile, PrivateFile, open_input};
+pub use host::{Host, PodHost};
+pub use libpq::Libpq;
 pub use prompt::{AnswerKind, PromptError, Prompter, Question};
 pub use tunnel::{Dial, Pipe};

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::connect::kubernetes::{KubernetesConfig, PodAddress, Source};
 use crate::connect::postgres::Address;
-use crate::connect::{ConnectionConfig, Expect, Via};
+use crate::connect::{ConnectionConfig, Expect, PodHost, Via};
 use crate::model::{Failure, ProcessEnvironment, Secret};
 
 /// A connection as an environment has it.
@@ -117,20 +116,22 @@ pub enum PasswordSource {
     Env(String),
 }
 
-/// A machine where programs run.
+/// Where programs run: the machine this runs on, or a container of a pod.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostEntry {
     /// The machine this runs on.
     pub local: Option<LocalHost>,
-    /// A pod; not usable in this version.
-    pub kubernetes: Option<Value>,
+    /// The kubernetes connection of this environment that has the pod.
+    pub kubernetes: Option<String>,
     /// The pod's name.
-    pub pod: Option<Value>,
-    /// Labels that find the pod.
-    pub selector: Option<Value>,
-    /// The container.
-    pub container: Option<Value>,
+    pub pod: Option<String>,
+    /// Labels that find the pod: the one that is ready.
+    pub selector: Option<String>,
+    /// The container; the pod's default one, or its first, when absent.
+    pub container: Option<String>,
+    /// The namespace; the cluster's own by default.
+    pub namespace: Option<String>,
 }
 
 /// The machine this runs on has no settings.
@@ -169,11 +170,10 @@ impl ConnectionEntry {
     ) -> Result<ConnectionConfig, Failure> {
         match self {
             Self::Postgres(entry) => {
-                let via = entry.via.as_ref().map(|via| via.resolve(name, others, process)).transpose()?;
+                let via = entry.via.clone().map(|via| via.resolve(name, others, process)).transpose()?;
                 entry.config(via, process)
             }
-            Self::Host(host) if host.local.is_some() => Ok(ConnectionConfig::LocalHost),
-            Self::Host(_) => Err(unsupported(name, "a host in a pod")),
+            Self::Host(entry) => entry.config(name, others, process),
             Self::Kubernetes(entry) => {
                 entry.config(name, process).map(|config| ConnectionConfig::Kubernetes(Box::new(config)))
             }
@@ -195,26 +195,68 @@ impl KubernetesEntry {
     }
 }
 
-impl ViaEntry {
-    fn resolve(
+impl HostEntry {
+    fn config(
         &self,
         name: &str,
         others: &IndexMap<String, ConnectionEntry>,
         process: &ProcessEnvironment,
+    ) -> Result<ConnectionConfig, Failure> {
+        let Self { local, kubernetes, pod, selector, container, namespace } = self.clone();
+        let kubernetes = match (local, kubernetes) {
+            (None, Some(kubernetes)) => kubernetes,
+            (Some(_), None) if self.names_no_pod() => return Ok(ConnectionConfig::LocalHost),
+            _ => {
+                let message = format!("the host `{name}` is neither this machine nor a pod, or both");
+                return Err(Failure::new(message)
+                    .help("Write `host: { local: {} }` or `host: { kubernetes: cluster, pod: … }`."));
+            }
+        };
+        if pod.is_some() == selector.is_some() {
+            let message = format!("the host `{name}` names no pod, or more than one");
+            return Err(Failure::new(message).help("Write one of `pod` and `selector`."));
+        }
+        let cluster = cluster_of(name, &kubernetes, others, process)?;
+        let address = PodAddress { pod, selector, service: None, namespace };
+        let pod = Via { name: kubernetes, cluster, address };
+        Ok(ConnectionConfig::PodHost(Box::new(PodHost { pod, container })))
+    }
+
+    fn names_no_pod(&self) -> bool {
+        [&self.pod, &self.selector, &self.container, &self.namespace].into_iter().all(Option::is_none)
+    }
+}
+
+impl ViaEntry {
+    fn resolve(
+        self,
+        name: &str,
+        others: &IndexMap<String, ConnectionEntry>,
+        process: &ProcessEnvironment,
     ) -> Result<Via, Failure> {
-        let Self { kubernetes, pod, selector, service, namespace } = self.clone();
+        let Self { kubernetes, pod, selector, service, namespace } = self;
         if [&pod, &selector, &service].into_iter().flatten().count() != 1 {
             let message = format!("`via` of connection `{name}` names no pod, or more than one");
             return Err(Failure::new(message).help("Write one of `pod`, `selector` and `service`."));
         }
-        let Some(ConnectionEntry::Kubernetes(entry)) = others.get(&kubernetes) else {
-            let message =
-                format!("connection `{name}` is reached through `{kubernetes}`, which is no cluster here");
-            return Err(Failure::new(message).help("Name a kubernetes connection of the same environment."));
-        };
-        let cluster = entry.config(&kubernetes, process)?;
+        let cluster = cluster_of(name, &kubernetes, others, process)?;
         Ok(Via { name: kubernetes, cluster, address: PodAddress { pod, selector, service, namespace } })
     }
+}
+
+/// The cluster that a connection is reached through.
+fn cluster_of(
+    name: &str,
+    kubernetes: &str,
+    others: &IndexMap<String, ConnectionEntry>,
+    process: &ProcessEnvironment,
+) -> Result<KubernetesConfig, Failure> {
+    let Some(ConnectionEntry::Kubernetes(entry)) = others.get(kubernetes) else {
+        let message =
+            format!("connection `{name}` is reached through `{kubernetes}`, which is no cluster here");
+        return Err(Failure::new(message).help("Name a kubernetes connection of the same environment."));
+    };
+    entry.config(kubernetes, process)
 }
 
 impl PostgresEntry {
@@ -238,9 +280,4 @@ impl PostgresEntry {
         let expect = Expect { database, role, primary, system_identifier };
         Ok(ConnectionConfig::Postgres { address: Box::new(address), expect, via: via.map(Box::new) })
     }
-}
-
-fn unsupported(name: &str, what: &str) -> Failure {
-    Failure::new(format!("connection `{name}` is {what}, which this version cannot use"))
-        .help("Name a direct `postgres` connection or the local host.")
 }

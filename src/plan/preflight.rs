@@ -66,7 +66,9 @@ pub async fn preflight(
             ConnectionKind::Kubernetes => {
                 Box::pin(cluster(name, outer, connections)).await.map(|facts| (facts, Vec::new()))
             }
-            ConnectionKind::Host => Ok((this_machine(name), Vec::new())),
+            ConnectionKind::Host => {
+                Box::pin(host(name, outer, connections)).await.map(|facts| (facts, Vec::new()))
+            }
         };
         match reached {
             Ok((facts, problems)) => {
@@ -79,9 +81,9 @@ pub async fn preflight(
     preflight
 }
 
-fn this_machine(name: &str) -> TargetFacts {
-    let target = "this machine".to_owned();
-    TargetFacts { name: name.to_owned(), kind: "host", target, facts: Value::Null }
+async fn host(name: &str, outer: &str, connections: &Connections) -> Result<TargetFacts, Failure> {
+    let target = connections.describe_host(outer).await?;
+    Ok(TargetFacts { name: name.to_owned(), kind: "host", target, facts: Value::Null })
 }
 
 async fn cluster(name: &str, outer: &str, connections: &Connections) -> Result<TargetFacts, Failure> {

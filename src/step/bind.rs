@@ -165,6 +165,14 @@ impl Binder<'_> {
         self.outer(name.or(self.default_cluster).unwrap_or_default())
     }
 
+    /// The environment's name of a host. Where nothing else is called so, `local` is the machine this runs on.
+    pub fn host(&self, name: Option<&str>) -> Result<String, BindError> {
+        match name.unwrap_or("local") {
+            "local" if !self.connections.contains_key("local") => Ok("local".to_owned()),
+            name => self.outer(name),
+        }
+    }
+
     fn outer(&self, name: &str) -> Result<String, BindError> {
         self.connections.get(name).cloned().ok_or_else(|| BindError {
             message: format!("connection `{name}` is not declared"),

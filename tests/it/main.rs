@@ -17,6 +17,7 @@ mod include;
 mod journal;
 mod kubectl;
 mod layers;
+mod maintenance;
 mod plan;
 mod readme;
 mod resume;

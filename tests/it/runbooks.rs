@@ -7,7 +7,7 @@ use crate::support::{files, load_text, package, stem};
 fn shipped_runbooks_have_no_problems() {
     let folder = package().join("runbooks");
     let paths = files(&folder, "yaml");
-    assert!(paths.len() >= 6, "{paths:?}");
+    assert!(paths.len() >= 9, "{paths:?}");
     let mut remarks = String::new();
     for path in paths {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -30,6 +30,10 @@ fn shipped_runbooks_have_no_problems() {
 fn every_shipped_runbook_can_be_planned_where_there_is_nothing_to_do() {
     let live = Live::new();
     for path in files(&package().join("runbooks"), "yaml") {
+        // Those that need a cluster are planned, and run, with one.
+        if std::fs::read_to_string(&path).unwrap().contains("\n  cluster: kubernetes\n") {
+            continue;
+        }
         let planned = live.sandbox.run_args(&["plan", &stem(&path)]);
         assert_eq!(planned.exit, Some(0), "{}\n{}", stem(&path), planned.stdout);
     }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::kubernetes::{Kubernetes, Namespace};
 use crate::support::live::{Live, Ran};
@@ -78,29 +78,6 @@ fn steps_end_the_same_directly_and_through_the_pod() {
     bench.environments("selector: app=postgres", bench.port);
     let sum = "  - { id: sum, sql: \"SELECT sum(n) AS sum FROM t\" }\n";
     assert_eq!(bench.run("tunnel", sum).exits(0).output("sum")["rows"], json!([{ "sum": 1_250_025_000 }]));
-}
-
-#[test]
-fn a_shipped_runbook_works_through_the_pod_as_it_is() {
-    let bench = Bench::new("shipped");
-    bench.psql("CREATE TABLE t (n int) WITH (autovacuum_enabled = off)");
-    let run = |environment: &str| {
-        bench.psql(
-            "TRUNCATE t; INSERT INTO t SELECT generate_series(1, 100000); DELETE FROM t WHERE n > 50000",
-        );
-        let arguments = ["run", "weekly-vacuum", "--env", environment, "--yes", "--output", "json"];
-        let ran: Ran = bench.live.sandbox.run_args(&arguments).into();
-        let states = |event: &Value| (event["step"].clone(), event["state"].clone());
-        let finished = ran.events.iter().filter(|event| event["event"] == "step_finished");
-        // What runs side by side ends in any order.
-        let mut states: Vec<_> = finished.map(states).map(|state| format!("{state:?}")).collect();
-        states.sort();
-        (ran.exit, states)
-    };
-    let direct = run("direct");
-    assert_eq!(direct.0, Some(0), "{direct:?}");
-    assert!(direct.1.iter().any(|state| state.contains("vacuum")), "{direct:?}");
-    assert_eq!(run("tunnel"), direct);
 }
 
 #[test]

@@ -44,7 +44,8 @@ impl PodTunnel {
         Self { cluster, address }
     }
 
-    fn namespace(&self) -> &str {
+    /// The pod's namespace.
+    pub fn namespace(&self) -> &str {
         self.address.namespace.as_deref().unwrap_or(self.cluster.namespace())
     }
 
@@ -60,8 +61,8 @@ impl PodTunnel {
         }
     }
 
-    /// The pod's name, and its own port.
-    async fn place(&self, port: u16) -> Result<(String, u16), ApiError> {
+    /// The name of the pod it leads to now, and the pod's own port.
+    pub async fn place(&self, port: u16) -> Result<(String, u16), ApiError> {
         let namespace = self.namespace();
         if let Some(name) = &self.address.pod {
             return Ok((name.clone(), port));

@@ -7,6 +7,7 @@
 
 mod cluster;
 mod config;
+mod container;
 mod discovery;
 mod error;
 mod exec;
@@ -19,11 +20,12 @@ mod resource;
 
 pub use cluster::{Access, Cluster, Text};
 pub use config::{KubernetesConfig, Source};
+pub use container::Container;
 pub use error::ApiError;
-pub use exec::{ExecOutcome, ExecRequest, Stdin, with_limit};
+pub use exec::{ExecOutcome, PrivateEnvironment, Stdin, with_limit};
 pub use forward::{PodAddress, PodTunnel};
 pub use identity::{ClusterIdentity, Right};
 pub use objects::{Deletion, ListOptions, PatchKind, Write};
 pub use path::{JsonPath, PathError, is_text};
-pub use pods::{Pick, container, is_ready, not_running, waiting};
+pub use pods::{Pick, container, is_ready, waiting};
 pub use resource::Resource;

@@ -1,11 +1,9 @@
 //! Which pod is meant, and which of its containers.
 
 use serde_json::Value;
-use tokio::io::AsyncWrite;
 
-use super::cluster::{Access, Cluster};
+use super::cluster::Cluster;
 use super::error::ApiError;
-use super::exec::{self, ExecError, ExecOutcome, ExecRequest, Stdin};
 use super::objects::ListOptions;
 use super::resource::Resource;
 
@@ -65,28 +63,6 @@ impl Cluster {
     }
 }
 
-impl Cluster {
-    /// Runs a command in a container. An error means that nothing ran; where nobody knows, the outcome is
-    /// [`ExecOutcome::Lost`].
-    pub async fn exec(
-        &self,
-        request: &ExecRequest<'_>,
-        stdin: Stdin<'_>,
-        stdout: &mut (dyn AsyncWrite + Send + Unpin),
-        stderr: &mut (dyn AsyncWrite + Send + Unpin),
-        progress: &(dyn Fn(u64, u64) + Sync),
-    ) -> Result<ExecOutcome, ApiError> {
-        if self.access() != Access::Write {
-            return Err(ApiError::local("only a step that may change something runs a command in a pod"));
-        }
-        match exec::exec(&self.shared.client, request, stdin, stdout, stderr, progress).await {
-            Ok(outcome) => Ok(outcome),
-            Err(ExecError::Refused(error)) => Err(ApiError { unknown: false, ..ApiError::of(&error) }),
-            Err(error) => Ok(ExecOutcome::Lost(error.to_string())),
-        }
-    }
-}
-
 /// The container that is meant: the one named, else the pod's default one, else its first.
 pub fn container(pod: &Value, wanted: Option<&str>) -> Result<String, ApiError> {
     let listed = |key: &str| {
@@ -113,7 +89,7 @@ pub fn container(pod: &Value, wanted: Option<&str>) -> Result<String, ApiError> 
 }
 
 /// Why no program can be started in a pod now.
-pub fn not_running(pod: &Value) -> Option<String> {
+pub(super) fn not_running(pod: &Value) -> Option<String> {
     let phase = pod["status"]["phase"].as_str().unwrap_or("Unknown");
     if phase == "Running" {
         return None;

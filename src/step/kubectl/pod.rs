@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::target::PickSpec;
-use crate::connect::kubernetes::{ApiError, Cluster, Pick, container};
+use crate::connect::kubernetes::{ApiError, Cluster, Container, Pick, container};
 use crate::step::bind::Binder;
 use crate::step::error::BindError;
 use crate::step::templated::Text;
@@ -69,9 +69,19 @@ impl BoundPod {
         }
     }
 
-    /// The container that is meant in this pod.
-    pub(super) fn container(&self, pod: &Value) -> Result<String, ApiError> {
+    /// The name of the container that is meant in this pod.
+    pub(super) fn container_name(&self, pod: &Value) -> Result<String, ApiError> {
         container(pod, self.container.as_deref())
+    }
+
+    /// The container that is meant in this pod, in which programs can be started.
+    pub(super) fn container(
+        &self,
+        cluster: &Cluster,
+        namespace: &str,
+        pod: &Value,
+    ) -> Result<Container, ApiError> {
+        Container::of(cluster, namespace, pod, self.container.as_deref())
     }
 
     fn labels(&self) -> &str {

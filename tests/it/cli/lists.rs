@@ -10,6 +10,8 @@ use crate::support::sandbox::Sandbox;
 fn shipped_runbooks_are_listed_everywhere() {
     let output = Sandbox::new().run("list --tag maintenance");
     assert_snapshot!(output, @r#"
+    restart-postgres   Restart PostgreSQL
+                       maintenance, restart · shipped
     weekly-statistics  Weekly statistics update
                        weekly, maintenance · At 03:30, on Sunday (UTC) · shipped
     weekly-vacuum      Weekly vacuum

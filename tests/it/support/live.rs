@@ -101,8 +101,12 @@ impl Live {
     /// Starts a run and leaves it running.
     pub(crate) fn start(&self, body: &str, arguments: &[&str]) -> Running {
         self.write("trial", body);
-        let arguments = [&["run", "./trial.yaml", "--output", "json"], arguments].concat();
-        let mut command = self.sandbox.command(&arguments);
+        self.start_args(&[&["run", "./trial.yaml", "--output", "json"], arguments].concat())
+    }
+
+    /// Starts the program and leaves it running.
+    pub(crate) fn start_args(&self, arguments: &[&str]) -> Running {
+        let mut command = self.sandbox.command(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         Running { child, stdout, text: String::new() }

@@ -7,6 +7,7 @@
 mod channel;
 mod command;
 mod outcome;
+mod private;
 mod receive;
 mod request;
 mod send;
@@ -21,9 +22,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use command::with_length;
 pub use command::with_limit;
+use command::{in_blocks, with_length, with_private};
 pub use outcome::ExecOutcome;
+pub use private::PrivateEnvironment;
 
 use channel::{Traffic, limits};
 use receive::Receiver;
@@ -32,16 +34,19 @@ use send::Sender;
 
 /// Which command, and where.
 #[derive(Debug, Clone, Copy)]
-pub struct ExecRequest<'a> {
+pub(super) struct ExecRequest<'a> {
     /// The pod's namespace.
-    pub namespace: &'a str,
+    pub(super) namespace: &'a str,
     /// The pod.
-    pub pod: &'a str,
+    pub(super) pod: &'a str,
     /// The container; the server guesses none where there are several.
-    pub container: &'a str,
+    pub(super) container: &'a str,
     /// The program and its arguments, never passed to a shell. They travel in the request's address, so they land in
     /// audit logs, and some 60 KiB are the most that fits: secrets and long texts belong into standard input.
-    pub command: &'a [String],
+    pub(super) command: &'a [String],
+    /// What its environment holds that must not be seen. It travels before standard input, so the container needs `sh`
+    /// and `dd`, and `mktemp` for a password.
+    pub(super) private: Option<&'a PrivateEnvironment>,
 }
 
 /// What the command reads.
@@ -51,8 +56,12 @@ pub enum Stdin<'a> {
     /// Everything up to the end. The end can be told to servers from Kubernetes 1.30 on; older ones lead to
     /// [`ExecError::NoHalfClose`].
     Stream(&'a mut (dyn AsyncRead + Send + Unpin)),
+    /// Everything up to the end, and an input that ends with an error looks like no end to the command. Every server can
+    /// do that, because the command is wrapped by [`in_blocks`], so the container needs `sh`, `dd`, `mktemp` and
+    /// `mkfifo`.
+    Blocks(&'a mut (dyn AsyncRead + Send + Unpin)),
     /// Exactly this many bytes, and no more is read. Every server can do that, because the command is wrapped by
-    /// [`with_length`], so the container needs `sh` and `head`.
+    /// [`with_length`], so the container needs `sh`, `head` and `cat`.
     Length(&'a mut (dyn AsyncRead + Send + Unpin), u64),
 }
 
@@ -141,7 +150,7 @@ async fn exec_within(
     // Neither side waits for the other: a command that writes while it reads would block both ends otherwise.
     let ended = tokio::select! {
         outcome = receiver.run() => outcome,
-        error = sender.run(stdin) => Err(ExecError::Input(error)),
+        error = sender.run(request.private, stdin) => Err(ExecError::Input(error)),
     };
     // A goodbye is a courtesy that is not worth waiting for.
     drop(sender.sink.close().now_or_never());

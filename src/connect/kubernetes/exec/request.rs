@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use kube::client::{Connection, UpgradeConnectionError};
 
-use super::{ExecError, ExecRequest, Stdin, with_length};
+use super::{ExecError, ExecRequest, Stdin, in_blocks, with_length, with_private};
 
 /// What the request led to.
 pub(super) enum Attempt {
@@ -35,18 +35,29 @@ impl ExecRequest<'_> {
             format!("/api/v1/namespaces/{}/pods/{}/exec?", encoded(self.namespace), encoded(self.pod));
         address.push_str("stdout=true&stderr=true&container=");
         address.push_str(&encoded(self.container));
-        let command = match stdin {
-            Stdin::Length(_, bytes) => &with_length(self.command, *bytes),
-            Stdin::None | Stdin::Stream(_) => self.command,
-        };
-        if !matches!(stdin, Stdin::None) {
+        if self.private.is_some() || !matches!(stdin, Stdin::None) {
             address.push_str("&stdin=true");
         }
-        for word in command {
+        for word in self.wrapped(stdin) {
             address.push_str("&command=");
-            address.push_str(&encoded(word));
+            address.push_str(&encoded(&word));
         }
         address
+    }
+
+    /// The command as the container starts it.
+    fn wrapped(&self, stdin: &Stdin<'_>) -> Vec<String> {
+        let command = match stdin {
+            Stdin::Length(_, bytes) => with_length(self.command, *bytes),
+            Stdin::Blocks(_) => in_blocks(self.command),
+            // What is private goes over standard input, which must then end without being told to.
+            Stdin::None if self.private.is_some() => with_length(self.command, 0),
+            Stdin::None | Stdin::Stream(_) => self.command.to_vec(),
+        };
+        match self.private {
+            Some(environment) => with_private(&command, environment),
+            None => command,
+        }
     }
 }
 
@@ -105,7 +116,13 @@ mod tests {
     #[test]
     fn the_address_carries_every_word_as_it_is() {
         let command = ["sh", "-c", "a b&c=d+e?#%/ü\n'\""].map(str::to_owned);
-        let request = ExecRequest { namespace: "n", pod: "p/../x?y", container: "c&d", command: &command };
+        let request = ExecRequest {
+            namespace: "n",
+            pod: "p/../x?y",
+            container: "c&d",
+            command: &command,
+            private: None,
+        };
         assert_eq!(
             request.address(&Stdin::Stream(&mut tokio::io::empty())),
             "/api/v1/namespaces/n/pods/p%2F..%2Fx%3Fy/exec?stdout=true&stderr=true&container=c%26d&stdin=true\

@@ -4,27 +4,19 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
-use crate::connect::kubernetes::{
-    ApiError, Cluster, ExecOutcome, ExecRequest, Right, Stdin, not_running, with_limit,
-};
-use crate::connect::{OutputFile, open_input};
-use crate::model::{Applied, Class, Failure, StoppedBy, format_size};
+use crate::connect::kubernetes::{ApiError, Cluster, Container};
+use crate::model::{Class, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
 use crate::step::kind::{Done, Preview};
 use crate::step::kubectl::pod::{self, BoundPod};
 use crate::step::kubectl::target::PickSpec;
 use crate::step::kubectl::verb::{Verb, VerbContext};
-use crate::step::program::{Captured, Parse, ProgramOutput, command_line, only_zero};
+use crate::step::program::{
+    ContainerProgram, Expected, Input, Keeper, Parse, attend, command_line, only_zero,
+};
 use crate::step::templated::Text;
-
-/// How much of a stream is under way between the connection and whoever keeps it.
-const PIPE: usize = 256 << 10;
-
-/// What `timeout` ends with when the time was up: by itself, and after it had to kill.
-const TIME_WAS_UP: &[i32] = &[124, 137];
 
 /// Runs a program in a container of a pod, without a shell. What it must not show, it reads from standard input.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -40,7 +32,7 @@ pub(in crate::step::kubectl) struct Exec {
     container: Option<Text>,
     /// The program and its arguments. They are seen in audit logs.
     command: Vec<Text>,
-    /// What the program reads from its standard input. The container needs `sh` and `head` for it.
+    /// What the program reads from its standard input. The container needs `sh`, `head` and `cat` for it.
     stdin: Option<Text>,
     /// A file that the program reads as its standard input, relative to `--files`.
     stdin_file: Option<Text>,
@@ -80,153 +72,16 @@ pub(in crate::step::kubectl) struct ExecInput {
     exit_codes: Vec<i32>,
 }
 
-/// A program that ended, and what it wrote.
-struct Ended {
-    outcome: ExecOutcome,
-    stdout: Captured,
-    stderr: Captured,
-    file: Option<OutputFile>,
-}
-
 impl ExecInput {
     fn shown(&self) -> String {
         format!("exec {} -- {}", self.pod.shown(), command_line(&self.command))
     }
 
-    fn program(&self) -> &str {
-        &self.command[0]
-    }
-
-    /// The pod and the container, once it is known that a program can be started there.
-    async fn place(&self, cluster: &Cluster, namespace: &str) -> Result<(String, String), ApiError> {
+    /// The container, once it is known that a program can be started there.
+    async fn place(&self, cluster: &Cluster, namespace: &str) -> Result<Container, ApiError> {
         let pod = self.pod.ready(cluster, namespace).await?;
-        if let Some(why) = not_running(&pod) {
-            return Err(ApiError::unfit(why));
-        }
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        Ok((name, self.pod.container(&pod)?))
+        self.pod.container(cluster, namespace, &pod)
     }
-
-    /// The rights it lacks. A connection over WebSocket is a GET to some servers and a create to others.
-    async fn lacking(&self, cluster: &Cluster, namespace: &str, pod: &str) -> Result<Vec<String>, ApiError> {
-        let mut lacking = Vec::new();
-        for verb in ["get", "create"] {
-            let right = Right {
-                verb,
-                group: String::new(),
-                resource: "pods/exec".to_owned(),
-                name: Some(pod.to_owned()),
-            };
-            if let Err(reason) = cluster.may(&right, namespace).await? {
-                lacking.push(right.lacking(namespace, &reason));
-            }
-        }
-        Ok(lacking)
-    }
-
-    /// The command with the step's own time limit, so that it does not go on in the pod when nobody waits any more.
-    /// It comes first there: an exit code says more than a connection given up.
-    fn limited(&self, cx: &VerbContext<'_>) -> Vec<String> {
-        match cx.run.time_left() {
-            Some(left) => with_limit(&self.command, left.as_secs().max(1)),
-            None => self.command.clone(),
-        }
-    }
-
-    async fn start(&self, cx: &VerbContext<'_>, request: &ExecRequest<'_>) -> Result<Ended, StepError> {
-        let mut file = match &self.stdout_file {
-            None => None,
-            Some(path) => Some(OutputFile::create(&cx.run.files.join(path), self.overwrite)?),
-        };
-        let mut input = match &self.stdin_file {
-            None => None,
-            Some(path) => Some(open_input(&cx.run.files.join(path)).await?),
-        };
-        let mut text = self.stdin.as_deref().unwrap_or_default().as_bytes();
-        let stdin = match (&mut input, &self.stdin) {
-            (Some(input), _) => {
-                let length = input.metadata().await.map(|metadata| metadata.len());
-                let length =
-                    length.map_err(|error| StepError::failed(format!("cannot read the file: {error}")))?;
-                Stdin::Length(input, length)
-            }
-            (None, Some(_)) => {
-                let length = text.len() as u64;
-                Stdin::Length(&mut text, length)
-            }
-            (None, None) => Stdin::None,
-        };
-        let (mut out, mut kept_out) = tokio::io::duplex(PIPE);
-        let (mut err, mut kept_err) = tokio::io::duplex(PIPE);
-        let told = |_: u64, received: u64| {
-            let size = format_size(i64::try_from(received).unwrap_or(i64::MAX));
-            cx.run.events.progress("running", None, Some(format!("{size} received")));
-        };
-        cx.run.events.sync_intent()?;
-        let work = async {
-            let outcome = cx.cluster.exec(request, stdin, &mut out, &mut err, &told).await;
-            close(out).await;
-            close(err).await;
-            outcome
-        };
-        let keep = async {
-            match &mut file {
-                Some(file) => file.fill(&mut kept_out, &|_| {}).await.map(|()| Captured::default()),
-                None => Captured::read(&mut kept_out).await.map_err(|error| Failure::new(error.to_string())),
-            }
-        };
-        let (outcome, stdout, stderr) = tokio::join!(work, keep, Captured::read(&mut kept_err));
-        let outcome = outcome.map_err(|error| cx.failed(&self.shown(), &error))?;
-        // What cannot be kept says nothing about the program, and its outcome comes first.
-        let stdout = match (&outcome, stdout) {
-            (_, Ok(stdout)) => stdout,
-            (ExecOutcome::Exit(_), Err(failure)) => return Err(failure.applied(Applied::Unknown).into()),
-            (_, Err(_)) => Captured::default(),
-        };
-        Ok(Ended { outcome, stdout, stderr: stderr.unwrap_or_default(), file })
-    }
-
-    async fn conclude(&self, ended: Ended, limited: bool) -> Result<Done<Value>, StepError> {
-        let exit_code = match ended.outcome {
-            ExecOutcome::Exit(code) => code,
-            ExecOutcome::Failed { reason, message } => return Err(self.not_started(&reason, &message)),
-            ExecOutcome::Lost(why) => {
-                let help = "Look whether it still runs in the pod, and what it has done.";
-                let failure = Failure::new(format!("no answer from `{}`: {why}", self.program())).help(help);
-                return Err(StepError::Uncertain(failure.applied(Applied::Unknown)));
-            }
-        };
-        let success = self.exit_codes.contains(&exit_code);
-        let file = match ended.file {
-            Some(file) if success => Some(file.keep().await?),
-            _ => None,
-        };
-        let output = ProgramOutput::new(exit_code, ended.stdout, ended.stderr, self.parse, file, success)?;
-        if success {
-            return Ok(Done::with(serde_json::to_value(output).unwrap_or(Value::Null)));
-        }
-        let failure = output.failed_exit(self.program());
-        if limited && TIME_WAS_UP.contains(&exit_code) {
-            return Err(failure.stopped_by(StoppedBy::Timeout).into());
-        }
-        Err(failure.into())
-    }
-
-    /// A status without an exit code: the program was not found, or the node had trouble.
-    fn not_started(&self, reason: &str, message: &str) -> StepError {
-        const NOTHING_RAN: &[&str] =
-            &["not found", "no such file or directory", "permission denied", "OCI runtime exec failed"];
-        let failure = Failure::new(format!("`{}` did not end by itself: {message}", self.program()));
-        if reason == "NotFound" || NOTHING_RAN.iter().any(|text| message.contains(text)) {
-            let help = "Check the program, the container, and that it has `timeout`, `sh` and `head`.";
-            return StepError::Failed(failure.help(help));
-        }
-        StepError::Uncertain(failure.applied(Applied::Unknown))
-    }
-}
-
-async fn close(mut pipe: DuplexStream) {
-    pipe.shutdown().await.ok();
 }
 
 impl Verb for Exec {
@@ -294,28 +149,31 @@ impl Verb for Exec {
 
     async fn preview(input: &ExecInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         let failed = |error: ApiError| error.failure(&input.shown());
-        let (pod, container) = input.place(cluster, namespace).await.map_err(failed)?;
-        let blockers = input.lacking(cluster, namespace, &pod).await.map_err(failed)?;
+        let container = input.place(cluster, namespace).await.map_err(failed)?;
+        let blockers = container.lacking().await.map_err(failed)?;
         let fact = format!(
-            "pod {pod} runs, and has the container {container}; that, and the right to run programs there, is all \
-             that was looked at"
+            "pod {} runs, and has the container {}; that, and the right to run programs there, is all that was looked at",
+            container.pod(),
+            container.name()
         );
         Ok(Preview { facts: vec![fact], blockers, ..Preview::default() })
     }
 
     async fn run(input: &ExecInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
-        let place = input.place(&cx.cluster, &cx.namespace).await;
-        let (pod, container) = place.map_err(|error| cx.failed(&input.shown(), &error))?;
-        let command = input.limited(cx);
-        let request =
-            ExecRequest { namespace: &cx.namespace, pod: &pod, container: &container, command: &command };
-        let ended = tokio::select! {
-            ended = input.start(cx, &request) => ended?,
-            by = cx.run.stopped() => {
-                let failure = Failure::new(format!("`{}` may go on in pod `{pod}`", input.program()));
-                return Err(StepError::Uncertain(failure.applied(Applied::Unknown).stopped_by(by)));
-            }
+        let container = input.place(&cx.cluster, &cx.namespace).await;
+        let container = container.map_err(|error| cx.failed(&input.shown(), &error))?;
+        let keeper = Keeper::create(input.stdout_file.as_deref(), input.overwrite, cx.run.files)?;
+        let stdin = Input::open(input.stdin.as_deref(), input.stdin_file.as_deref(), cx.run.files).await?;
+        let program = ContainerProgram {
+            container: &container,
+            program: &input.command[0],
+            command: &input.command,
+            private: None,
         };
-        input.conclude(ended, command.len() != input.command.len()).await
+        let expected =
+            Expected { program: program.program, exit_codes: &input.exit_codes, parse: input.parse };
+        cx.run.events.sync_intent()?;
+        let output = attend(|out| program.run(stdin, out, &cx.run), keeper, &expected, &cx.run).await?;
+        Ok(Done::with(serde_json::to_value(output).unwrap_or(Value::Null)))
     }
 }

@@ -57,7 +57,7 @@ impl LogsInput {
         // A pod that is not ready may be the one whose log is wanted.
         let pod = self.pod.any(&cx.cluster, &cx.namespace).await?;
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        let container = self.pod.container(&pod)?;
+        let container = self.pod.container_name(&pod)?;
         let since = self.since.map(|seconds| format!("{:.0}", seconds.max(1.0).ceil()));
         let tail = self.tail.map(|lines| lines.to_string());
         let query = [

@@ -57,7 +57,7 @@ async fn run_within(patience: Patience, server: &Server, stdin: Stdin<'_>) -> En
     // What is not flushed stays in there.
     let (mut stdout, mut stderr) = (BufWriter::new(Vec::new()), BufWriter::new(Vec::new()));
     let command = command();
-    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command };
+    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command, private: None };
     let exec = exec_within(patience, &server.client, &request, stdin, &mut stdout, &mut stderr, &|_, _| ());
     let outcome = timeout(HANGS, exec).await.expect("it hangs");
     Ended { outcome, stdout: stdout.into_inner(), stderr: stderr.into_inner() }
@@ -272,7 +272,7 @@ async fn a_status_counts_although_the_input_could_not_be_sent() {
     let (mut stdout, mut reader) = duplex(1);
     let (mut zeros, mut stderr) = (tokio::io::repeat(0), tokio::io::sink());
     let command = command();
-    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command };
+    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command, private: None };
     let input = Stdin::Stream(&mut zeros);
     let exec = exec(&server.client, &request, input, &mut stdout, &mut stderr, &|_, _| ());
     let read = async {
@@ -386,7 +386,7 @@ async fn neither_side_runs_ahead_of_the_other() {
     let mut source = Counted(Arc::clone(&taken));
     let (stdin, mut stderr) = (Stdin::Stream(&mut source), tokio::io::sink());
     let command = command();
-    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command };
+    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command, private: None };
     let exec = exec(&server.client, &request, stdin, &mut stdout, &mut stderr, &|_, _| ());
     assert!(timeout(Duration::from_secs(1), exec).await.is_err());
     for count in [&sent, &taken] {
@@ -415,7 +415,7 @@ async fn an_output_that_cannot_be_written_is_an_error() {
     drop(closed);
     let mut stderr = tokio::io::sink();
     let command = command();
-    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command };
+    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command, private: None };
     let exec = exec(&server.client, &request, Stdin::None, &mut stdout, &mut stderr, &|_, _| ());
     let outcome = timeout(HANGS, exec).await.unwrap();
     assert!(matches!(outcome, Err(ExecError::Output(_))), "{outcome:?}");
@@ -435,7 +435,7 @@ async fn progress_is_told_both_ways() {
     let mut input = &b"abc"[..];
     let (stdin, mut stdout, mut stderr) = (Stdin::Stream(&mut input), tokio::io::sink(), tokio::io::sink());
     let command = command();
-    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command };
+    let request = ExecRequest { namespace: "ns", pod: "p", container: "c", command: &command, private: None };
     let progress = |sent, received| told.lock().unwrap().push((sent, received));
     // Boxed as something that may move between threads, as the engine does.
     let exec = exec(&server.client, &request, stdin, &mut stdout, &mut stderr, &progress).boxed();

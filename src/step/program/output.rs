@@ -5,22 +5,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::error::StepError;
+use super::Ended;
 use crate::connect::KeptFile;
 use crate::model::{Applied, Failure};
+use crate::step::error::StepError;
 
 /// How much of a program's output is kept in memory; the rest is counted, and `stdout_file` keeps all of it.
 const CAPTURE: usize = 1 << 20;
 
 /// The exit codes that mean success where none are written.
-pub(super) fn only_zero() -> Vec<i32> {
+pub(in crate::step) fn only_zero() -> Vec<i32> {
     vec![0]
 }
 
 /// How standard output becomes data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Parse {
+pub(in crate::step) enum Parse {
     /// One text, in `stdout`.
     #[default]
     Text,
@@ -34,15 +35,25 @@ pub(super) enum Parse {
 
 /// What the program left.
 #[derive(Debug, Serialize)]
-pub(super) struct ProgramOutput {
+pub(in crate::step) struct ProgramOutput {
     stdout: String,
     stderr: String,
-    pub(super) exit_code: i32,
+    exit_code: i32,
     #[serde(skip_serializing_if = "Value::is_null")]
     rows: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<FileOutput>,
     truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<ReaderOutput>,
+}
+
+/// What the program left that read another one's output.
+#[derive(Debug, Serialize)]
+struct ReaderOutput {
+    stdout: String,
+    stderr: String,
+    exit_code: i32,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,52 +79,58 @@ fn shown(word: &str) -> String {
 }
 
 /// A command as a shell would need it: for people, never for a shell.
-pub(super) fn command_line(command: &[String]) -> String {
+pub(in crate::step) fn command_line(command: &[String]) -> String {
     command.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" ")
 }
 
 impl ProgramOutput {
-    /// What an ended program left; its output is read as data where it succeeded.
+    /// What a program that succeeded left, its output read as data.
     pub(super) fn new(
-        exit_code: i32,
+        ended: Ended,
         stdout: Captured,
-        stderr: Captured,
         how: Parse,
         file: Option<KeptFile>,
-        success: bool,
     ) -> Result<Self, StepError> {
-        let rows = if success { parse(how, &stdout.text)? } else { Value::Null };
         Ok(Self {
+            rows: parse(how, &stdout.text)?,
             stdout: stdout.text,
-            stderr: stderr.text,
-            exit_code,
-            rows,
+            stderr: ended.stderr.text,
+            exit_code: ended.exit_code,
             file: file.map(FileOutput::from),
-            truncated: stdout.truncated || stderr.truncated,
+            truncated: stdout.truncated || ended.stderr.truncated,
+            to: None,
         })
     }
 
-    /// The failure of a program that ended with an exit code that does not mean success.
-    pub(super) fn failed_exit(&self, program: &str) -> Failure {
-        let tail: Vec<String> = self.stderr.lines().rev().take(10).map(str::to_owned).collect();
-        Failure {
-            details: tail.into_iter().rev().collect(),
-            ..Failure::new(format!("`{program}` ended with exit code {}", self.exit_code))
+    /// What two programs left of which the second read what the first wrote.
+    pub(in crate::step) fn of_two(first: Ended, second: Ended, stdout: Captured) -> Self {
+        let truncated = first.stderr.truncated || second.stderr.truncated || stdout.truncated;
+        Self {
+            stdout: String::new(),
+            stderr: first.stderr.text,
+            exit_code: first.exit_code,
+            rows: Value::Null,
+            file: None,
+            truncated,
+            to: Some(ReaderOutput {
+                stdout: stdout.text,
+                stderr: second.stderr.text,
+                exit_code: second.exit_code,
+            }),
         }
-        .applied(Applied::Unknown)
     }
 }
 
 /// The beginning of a stream, and whether there was more.
-#[derive(Default)]
-pub(super) struct Captured {
-    text: String,
+#[derive(Debug, Default)]
+pub(in crate::step) struct Captured {
+    pub(super) text: String,
     truncated: bool,
 }
 
 impl Captured {
     /// Reads a stream to its end, and keeps its beginning.
-    pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Self> {
+    pub(in crate::step) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Self> {
         let (mut kept, mut truncated) = (Vec::new(), false);
         let mut chunk = vec![0; 64 << 10];
         loop {

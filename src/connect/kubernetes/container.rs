@@ -1,0 +1,99 @@
+//! [`Container`]: one container of a pod that runs, where programs can be started.
+
+use serde_json::Value;
+use tokio::io::AsyncWrite;
+
+use super::cluster::{Access, Cluster};
+use super::error::ApiError;
+use super::exec::{self, ExecError, ExecOutcome, ExecRequest, PrivateEnvironment, Stdin};
+use super::identity::Right;
+use super::pods::{container, not_running};
+
+/// One container of a pod that runs.
+#[derive(Debug, Clone)]
+pub struct Container {
+    cluster: Cluster,
+    namespace: String,
+    pod: String,
+    name: String,
+}
+
+impl Container {
+    /// The container that is meant in a pod, once it is known that a program can be started there.
+    pub fn of(
+        cluster: &Cluster,
+        namespace: &str,
+        pod: &Value,
+        wanted: Option<&str>,
+    ) -> Result<Self, ApiError> {
+        if let Some(why) = not_running(pod) {
+            return Err(ApiError::unfit(why));
+        }
+        Ok(Self {
+            cluster: cluster.clone(),
+            namespace: namespace.to_owned(),
+            pod: pod["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            name: container(pod, wanted)?,
+        })
+    }
+
+    /// The pod's name.
+    pub fn pod(&self) -> &str {
+        &self.pod
+    }
+
+    /// The pod's namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Its own name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The rights without which nothing can be started in it. A connection over WebSocket is a GET to some servers and
+    /// a create to others.
+    pub async fn lacking(&self) -> Result<Vec<String>, ApiError> {
+        let mut lacking = Vec::new();
+        for verb in ["get", "create"] {
+            let right = Right {
+                verb,
+                group: String::new(),
+                resource: "pods/exec".to_owned(),
+                name: Some(self.pod.clone()),
+            };
+            if let Err(reason) = self.cluster.may(&right, &self.namespace).await? {
+                lacking.push(right.lacking(&self.namespace, &reason));
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// Runs a command. An error means that nothing ran; where nobody knows, the outcome is [`ExecOutcome::Lost`].
+    pub async fn exec(
+        &self,
+        command: &[String],
+        private: Option<&PrivateEnvironment>,
+        stdin: Stdin<'_>,
+        stdout: &mut (dyn AsyncWrite + Send + Unpin),
+        stderr: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<ExecOutcome, ApiError> {
+        if self.cluster.access() != Access::Write {
+            return Err(ApiError::local("only a step that may change something runs a command in a pod"));
+        }
+        let request = ExecRequest {
+            namespace: &self.namespace,
+            pod: &self.pod,
+            container: &self.name,
+            command,
+            private,
+        };
+        match exec::exec(&self.cluster.shared.client, &request, stdin, stdout, stderr, progress).await {
+            Ok(outcome) => Ok(outcome),
+            Err(ExecError::Refused(error)) => Err(ApiError { unknown: false, ..ApiError::of(&error) }),
+            Err(error) => Ok(ExecOutcome::Lost(error.to_string())),
+        }
+    }
+}
