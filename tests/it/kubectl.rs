@@ -432,6 +432,71 @@ fn a_conflict_names_the_manager_and_the_field() {
     assert_eq!(bench.json("deployment/backend")["spec"]["replicas"], 2);
 }
 
+const MANIFEST: &str = r#"# Two objects, as kubectl takes them.
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+data: { text: "{{ $labels.pod }} is down" }
+---
+apiVersion: v1
+kind: List
+items:
+  - { apiVersion: v1, kind: ConfigMap, metadata: { name: limits }, data: { size: "SIZE" } }
+"#;
+
+#[test]
+fn a_manifest_is_applied_object_by_object_and_as_it_stands() {
+    let bench = Bench::new("manifest");
+    let apply = "
+  - id: applied
+    rollback: { none: a trial }
+    kubectl: { apply: { file: manifests/settings.yaml } }
+";
+    bench.live.sandbox.write("manifests/settings.yaml", &MANIFEST.replace("SIZE", "1"));
+    let planned = bench.plan(apply);
+    assert!(planned.contains("configmap/limits: it is not there yet, and is made"), "{planned}");
+    let ran = bench.run(apply).exits(0);
+    assert_eq!(ran.output("applied")["objects"][1]["before"], Value::Null);
+    assert_eq!(bench.json("cm/settings")["data"]["text"], "{{ $labels.pod }} is down");
+    bench.live.sandbox.write("manifests/settings.yaml", &MANIFEST.replace("SIZE", "2"));
+    let ran = bench.run(apply).exits(0);
+    let changed = |index: usize| ran.output("applied")["objects"][index]["changed"].clone();
+    assert_eq!([changed(0), changed(1)], [json!([]), json!(["data.size: 1 → 2"])]);
+    // What was written before the one that is refused stays, and the failure says so.
+    bench.kubectl(&["delete", "configmap", "settings"]);
+    let create = apply.replace("apply:", "create:");
+    let refused = bench.run(&create).exits(1);
+    let text = refused.failure("applied");
+    assert!(
+        text.contains("cannot create configmap/limits")
+            && text.contains("written before: configmap/settings"),
+        "{text}"
+    );
+    assert_eq!(refused.end("applied")["failure"]["applied"], "partly");
+    // The file that was applied is part of the journal.
+    assert!(bench.live.journals().contains("$labels.pod"), "the manifest is not pinned");
+}
+
+#[test]
+fn what_is_wrong_in_a_manifest_is_shown_in_the_manifest() {
+    let live = Live::new();
+    live.write(
+        "trial",
+        "connections: { cluster: kubernetes }
+steps:
+  - { id: x, rollback: { none: a trial }, kubectl: { apply: { file: objects.yaml } } }
+",
+    );
+    live.sandbox.write(
+        "objects.yaml",
+        "apiVersion: v1\nkind: ConfigMap\n---\napiVersion: v1\nkind: Secret\nmetadata: { name: key }\n\
+         stringData: { password: hunter2 }\n---\na: [1\n",
+    );
+    let checked = live.sandbox.run("check ./trial.yaml");
+    assert_eq!(checked.exit, Some(2), "{checked:?}");
+    insta::assert_snapshot!(checked);
+}
+
 #[test]
 fn a_rollout_that_can_never_end_ends_at_once() {
     let bench = Bench::new("hopeless");

@@ -14,4 +14,16 @@ Wrong:
 Right:
     kubectl: { scale: { target: deployment/backend, replicas: 3 } }
 ";
+    KUBECTL_FILE = "runbook::kubectl::file", "a manifest that cannot be applied",
+r"`file` of `apply` and `create` names a manifest beside the runbook, or in a folder below it: one YAML document for each
+object, and each says its `apiVersion`, its `kind` and its `metadata.name`. The file is sent as it stands: it is no
+template, so that what other programs check and apply is what is meant here too, and `{{ … }}` in an alert's text stays
+what it is. An object with values of this run is written in the step, as `object:`. A manifest is kept with the run, so
+it must hold no values of a Secret; `secret:` takes them from parameters or files.
+
+Wrong:
+    kubectl: { apply: { file: /srv/manifests/backend.yaml } }
+Right:
+    kubectl: { apply: { file: manifests/backend.yaml } }
+";
 }

@@ -16,7 +16,7 @@ use crate::model::{Applied, Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::context::RunContext;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{Done, Preview};
+use crate::step::kind::{CheckContext, Done, Preview};
 
 /// How long a write that must stop may take to be answered, before its outcome counts as unknown.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +30,9 @@ pub(super) trait Verb: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'st
     /// The body bound.
     type Input: Serialize + Debug + Send + Sync;
 
+    /// Reads the files beside the runbook that it names.
+    fn complete(&mut self, _cx: &mut CheckContext<'_>) {}
+
     /// What the types alone cannot rule out: the message and the help.
     fn check(&self) -> Option<(String, String)> {
         None
@@ -40,6 +43,11 @@ pub(super) trait Verb: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'st
 
     /// What it does, in a few words.
     fn summary(&self) -> String;
+
+    /// The fields of the output of what is written here.
+    fn fields(&self) -> &'static [&'static str] {
+        Self::FIELDS
+    }
 
     /// Renders the body.
     fn bind(&self, binder: &Binder<'_>) -> Result<Self::Input, BindError>;
@@ -137,7 +145,7 @@ impl<V: Verb> AnyVerb for V {
         Verb::summary(self)
     }
     fn fields(&self) -> &'static [&'static str] {
-        V::FIELDS
+        Verb::fields(self)
     }
     fn bind(&self, binder: &Binder<'_>) -> Result<BoundVerb, BindError> {
         Ok(BoundVerb { name: V::NAME, input: Box::new(TypedInput::<V>(Verb::bind(self, binder)?)) })

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::change::partly;
 use super::get::Missing;
 use crate::connect::kubernetes::{ApiError, Cluster, Deletion, ListOptions, Resource, Write};
-use crate::model::{Applied, Class, Effect, Failure};
+use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
 use crate::step::kind::{Done, Preview};
@@ -194,20 +195,12 @@ impl Verb for Delete {
         }
         let mut deleted = Vec::new();
         for object in &found.delete {
-            input.delete(cx, &found.resource, object).await.map_err(|error| partly(error, &deleted))?;
+            input
+                .delete(cx, &found.resource, object)
+                .await
+                .map_err(|error| partly(error, "deleted before", &deleted))?;
             deleted.push(name_of(object));
         }
         Ok(Done::with(json!({ "deleted": deleted, "kept": found.keep, "before": before })))
     }
-}
-
-/// A failure after others were deleted has left something.
-fn partly(error: StepError, deleted: &[String]) -> StepError {
-    if deleted.is_empty() {
-        return error;
-    }
-    error.map(|mut failure| {
-        failure.details.push(format!("deleted before: {}", deleted.join(", ")));
-        if failure.applied == Applied::No { failure.applied(Applied::Partly) } else { failure }
-    })
 }

@@ -16,6 +16,7 @@ mod rollout_status;
 mod rollout_undo;
 mod scale;
 mod wait;
+mod write;
 
 pub(super) use apply::Apply;
 pub(super) use create::Create;
