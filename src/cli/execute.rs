@@ -16,7 +16,7 @@ use crate::engine::{Answers, Clock as _, Ended, RunRequest, SystemClock, run};
 use crate::event::{PinnedConnection, PinnedStep, RunStarted, Sink, VERSION};
 use crate::journal::Store;
 use crate::model::{Failure, RunId, StoppedBy};
-use crate::plan::{Plan, PlanRequest, Preflight, plan, preflight};
+use crate::plan::{Plan, PlanRequest, Preflight, missing_rights, plan, preflight};
 use crate::step::StopSignal;
 use crate::ui::{Ndjson, Terminal, TerminalPrompter};
 
@@ -36,20 +36,28 @@ pub(super) struct Execution<'a> {
 
 /// The plan by file and parameters alone: which gates are open, what stands in the first record.
 pub(super) async fn offline_plan(prepared: &Prepared, context: &Context, skip: &[String]) -> Plan {
-    let request = PlanRequest {
+    plan(offline_request(prepared, context, skip, Preflight::default())).await
+}
+
+fn offline_request<'a>(
+    prepared: &'a Prepared,
+    context: &'a Context,
+    skip: &'a [String],
+    preflight: Preflight,
+) -> PlanRequest<'a> {
+    PlanRequest {
         runbook: Arc::clone(&prepared.runbook),
         params: prepared.params.clone(),
         connections: prepared.names.clone(),
         surroundings: prepared.surroundings.clone(),
         live: None,
-        preflight: Preflight::default(),
+        preflight,
         cost_limit: 0.0,
         now: SystemClock.now(),
         durations: std::collections::BTreeMap::new(),
         redactor: &context.redactor,
         skip,
-    };
-    plan(request).await
+    }
 }
 
 impl Execution<'_> {
@@ -59,7 +67,12 @@ impl Execution<'_> {
         let found =
             preflight(&prepared.runbook, &prepared.names, &prepared.connections, Purpose::Steps).await;
         if !found.problems.is_empty() {
-            return Err(unfit(&found.problems));
+            return Err(unfit("the targets are not fit for this runbook", &found.problems));
+        }
+        let request = offline_request(prepared, context, self.skip, found.clone());
+        let lacking = Box::pin(missing_rights(&request, &prepared.connections)).await;
+        if !lacking.is_empty() {
+            return Err(unfit("rights are missing that the steps need", &lacking));
         }
         let began = SystemClock.now();
         let id = RunId::new(began, random()?);
@@ -150,19 +163,16 @@ impl Execution<'_> {
     }
 }
 
-/// The targets do not have what the runbook demands; nothing was started.
-fn unfit(problems: &[Failure]) -> CliError {
+/// The targets do not have what the runbook demands; nothing was started. `headline` stands above several problems.
+fn unfit(headline: &str, problems: &[Failure]) -> CliError {
     let drifted = problems.iter().any(|problem| problem.stopped_by == Some(StoppedBy::Drift));
     let error = match problems {
         [only] => CliError::from(only.clone()),
-        several => several.iter().fold(
-            CliError::new("the targets are not fit for this runbook"),
-            |error, problem| {
-                let help = problem.help.as_ref().map(|help| format!(" — {help}")).unwrap_or_default();
-                let error = error.detail(format!("{}{help}", problem.message));
-                problem.details.iter().fold(error, |error, detail| error.detail(format!("  {detail}")))
-            },
-        ),
+        several => several.iter().fold(CliError::new(headline), |error, problem| {
+            let help = problem.help.as_ref().map(|help| format!(" — {help}")).unwrap_or_default();
+            let error = error.detail(format!("{}{help}", problem.message));
+            problem.details.iter().fold(error, |error, detail| error.detail(format!("  {detail}")))
+        }),
     };
     error.exit(if drifted { Exit::Drifted } else { Exit::Failed })
 }

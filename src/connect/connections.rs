@@ -190,12 +190,20 @@ impl Connections {
     /// Where a postgres connection leads, and through which pod; the cluster is opened for that.
     pub async fn reachable_target(&self, name: &str) -> Result<Target, Failure> {
         let mut target = self.target(name)?;
-        if let Some(ConnectionConfig::Postgres { via: Some(via), .. }) = self.configs.get(name) {
-            // Boxed: few sessions go this way, and each would carry the size of it otherwise.
-            let cluster = Box::pin(self.cluster_at(&via.name, &via.cluster, Access::Read)).await?;
-            target.via = Some(Arc::new(PodTunnel::new(cluster, via.address.clone())));
+        if let Some(tunnel) = self.tunnel(name).await? {
+            target.via = Some(Arc::new(tunnel));
         }
         Ok(target)
+    }
+
+    /// What leads to a postgres connection that is behind a pod.
+    pub async fn tunnel(&self, name: &str) -> Result<Option<PodTunnel>, Failure> {
+        let Some(ConnectionConfig::Postgres { via: Some(via), .. }) = self.configs.get(name) else {
+            return Ok(None);
+        };
+        // Boxed: few sessions go this way, and each would carry the size of it otherwise.
+        let cluster = Box::pin(self.cluster_at(&via.name, &via.cluster, Access::Read)).await?;
+        Ok(Some(PodTunnel::new(cluster, via.address.clone())))
     }
 
     /// Where a postgres connection leads, by libpq's rules; nothing is opened.

@@ -11,6 +11,7 @@ mod planner;
 mod preflight;
 mod reach;
 mod records;
+mod rights;
 
 pub use frame::{Frame, Surroundings};
 pub use graph::{Format, draw};
@@ -18,6 +19,7 @@ pub use planner::{PlanRequest, plan};
 pub use preflight::{Preflight, TargetFacts, preflight};
 pub use reach::absent_connection;
 pub use records::{Record, Records, error_value, this};
+pub use rights::missing_rights;
 
 use schemars::JsonSchema;
 use serde::Serialize;

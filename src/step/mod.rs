@@ -23,7 +23,7 @@ pub use bind::{Binder, SecretNames};
 pub use confirm::{Confirm, ConfirmSpec};
 pub use context::{Gate, GateAnswer, ReadContext, RunContext, StepEvents, StopSignal};
 pub use error::{BindError, StepError};
-pub use kind::{Anchor, Body, CheckContext, Done, Input, Kind, Need, Preview, StepKind};
+pub use kind::{Anchor, Body, CheckContext, Done, Input, Kind, Need, Preview, RightNeeded, StepKind};
 pub use sql::Sql;
 
 use kind::Of;

@@ -23,14 +23,6 @@ impl Bench {
         Self { cluster, namespace, live: Live::new().variable("KUBECONFIG", kubeconfig) }
     }
 
-    /// The same namespace as a user who may do only this.
-    fn as_user(name: &str, rules: &[(&str, &str)]) -> Self {
-        let cluster = Kubernetes::shared();
-        let namespace = cluster.namespace(name);
-        let kubeconfig = cluster.user(&namespace, "limited", rules);
-        Self::with(cluster, namespace, &kubeconfig.display().to_string())
-    }
-
     fn body(&self, steps: &str) -> String {
         let namespace = &self.namespace.name;
         format!(
@@ -538,39 +530,16 @@ fn a_rollout_that_can_never_end_ends_at_once() {
 }
 
 #[test]
-fn a_missing_right_is_named() {
-    let bench = Bench::as_user("rights", &[("get,list", "pods,deployments.apps")]);
-    bench.deployment("backend", 1);
-    let read = "  - { id: read, kubectl: { get: deployment/backend } }\n";
-    bench.run(read).exits(0);
-    let scale = "
-  - id: more
-    rollback: { none: a trial }
-    kubectl: { scale: { target: deployment/backend, replicas: 2 } }
-";
-    let refused = bench.run(scale).exits(1);
-    assert!(said(&refused).contains("cannot get resource \"deployments/scale\""), "{}", said(&refused));
-    assert!(said(&refused).contains("Ask for the right named here"), "{}", said(&refused));
-}
-
-#[test]
-fn a_plan_looks_for_the_pod_and_for_the_right_to_run_programs_in_it() {
-    let bench = Bench::as_user("look", &[("get,list", "pods"), ("get", "pods/exec")]);
+fn a_plan_looks_for_the_pod_before_a_program_is_started_in_it() {
+    let bench = Bench::new("look");
     bench.cluster.pod(&bench.namespace, "tools", "exec sleep 600", &[("app", "tools")]);
     let step = "
   - id: run
     rollback: { none: a trial }
     kubectl: { exec: { selector: app=tools, command: [touch, /tmp/there] } }
 ";
-    bench.live.write("trial", &bench.body(step));
-    let planned = bench.live.sandbox.run("plan ./trial.yaml");
-    let text = in_one_line(&planned.stdout);
-    assert_eq!(planned.exit, Some(1), "{text}");
-    let namespace = &bench.namespace.name;
+    let text = bench.plan(step);
     assert!(text.contains("pod tools runs, and has the container main"), "{text}");
-    assert!(text.contains(&format!("the right to create pods/exec in {namespace} is missing")), "{text}");
-    assert!(text.contains("{ apiGroups: [\"\"], resources: [pods/exec], verbs: [create] }"), "{text}");
-    assert!(!text.contains("the right to get pods/exec"), "{text}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod layers;
 mod plan;
 mod readme;
 mod retry;
+mod rights;
 mod run;
 mod runbooks;
 mod schemas;

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use kube::api::Portforwarder;
+use kube::Api;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
@@ -16,6 +16,7 @@ use super::cluster::Cluster;
 use super::error::ApiError;
 use super::pods::Pick;
 use super::resource::Resource;
+use super::rights::{Lacking, Right, Which};
 use crate::connect::tunnel::{Dial, Pipe};
 
 /// Which pod is meant.
@@ -42,6 +43,31 @@ impl PodTunnel {
     /// A tunnel that is opened by each connection on its own.
     pub fn new(cluster: Cluster, address: PodAddress) -> Self {
         Self { cluster, address }
+    }
+
+    /// What a connection takes.
+    fn rights(&self) -> Vec<Right> {
+        let PodAddress { pod, selector, service, .. } = &self.address;
+        let list = || Right::on("list", "pods", Which::Any);
+        let (mut rights, which) = match (pod, selector, service) {
+            (Some(pod), ..) => (Vec::new(), Which::Named(pod.clone())),
+            (_, Some(labels), _) => (vec![list()], Which::Selected(labels.clone())),
+            (.., service) => {
+                let named = Which::Named(service.clone().unwrap_or_default());
+                (vec![Right::on("get", "services", named), list()], Which::Any)
+            }
+        };
+        rights.extend(Right::connecting("portforward", &which));
+        rights
+    }
+
+    /// What the account lacks of it.
+    pub async fn lacking(&self) -> Vec<Lacking> {
+        let mut lacking = Vec::new();
+        for right in self.rights() {
+            lacking.extend(self.cluster.lacks(&right, self.namespace()).await.ok().flatten());
+        }
+        lacking
     }
 
     fn namespace(&self) -> &str {

@@ -16,14 +16,16 @@ mod objects;
 mod path;
 mod pods;
 mod resource;
+mod rights;
 
 pub use cluster::{Access, Cluster, Text};
 pub use config::{KubernetesConfig, Source};
 pub use error::ApiError;
 pub use exec::{ExecOutcome, ExecRequest, Stdin, with_limit};
 pub use forward::{PodAddress, PodTunnel};
-pub use identity::{ClusterIdentity, Right};
+pub use identity::ClusterIdentity;
 pub use objects::{Deletion, ListOptions, PatchKind, Write};
 pub use path::{JsonPath, PathError, is_text};
 pub use pods::{Pick, container, is_ready, not_running, waiting};
 pub use resource::Resource;
+pub use rights::{Lacking, Right, Which};

@@ -11,7 +11,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::{Access, ApiError, Cluster};
+use crate::connect::kubernetes::{Access, ApiError, Cluster, Right};
 use crate::model::{Applied, Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::context::RunContext;
@@ -57,6 +57,9 @@ pub(super) trait Verb: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'st
 
     /// What it will do, line by line.
     fn lines(input: &Self::Input) -> Vec<String>;
+
+    /// What the account must be allowed to do.
+    fn rights(input: &Self::Input) -> Vec<Right>;
 
     /// Looks at the target; a write made here is a dry run.
     fn preview(
@@ -166,6 +169,9 @@ impl BoundVerb {
     pub(super) fn lines(&self) -> Vec<String> {
         self.input.lines()
     }
+    pub(super) fn rights(&self) -> Vec<Right> {
+        self.input.rights()
+    }
     pub(super) async fn preview(&self, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         self.input.preview(cluster, namespace).await
     }
@@ -186,6 +192,7 @@ trait AnyInput: Debug + Send + Sync {
     fn to_json(&self) -> Value;
     fn class(&self) -> Class;
     fn lines(&self) -> Vec<String>;
+    fn rights(&self) -> Vec<Right>;
     fn preview<'a>(
         &'a self,
         cluster: &'a Cluster,
@@ -211,6 +218,9 @@ impl<V: Verb> AnyInput for TypedInput<V> {
     }
     fn lines(&self) -> Vec<String> {
         V::lines(&self.0)
+    }
+    fn rights(&self) -> Vec<Right> {
+        V::rights(&self.0)
     }
     fn preview<'a>(
         &'a self,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::manifest::{BoundManifest, Manifest};
 use super::write::{How, Writing};
-use crate::connect::kubernetes::Cluster;
+use crate::connect::kubernetes::{Cluster, Right};
 use crate::model::{Class, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -68,6 +68,10 @@ impl Verb for Apply {
 
     fn lines(input: &ApplyInput) -> Vec<String> {
         input.writing().lines()
+    }
+
+    fn rights(input: &ApplyInput) -> Vec<Right> {
+        input.writing().rights()
     }
 
     async fn preview(input: &ApplyInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::manifest::{BoundManifest, Manifest};
 use super::write::{How, Writing};
-use crate::connect::kubernetes::Cluster;
+use crate::connect::kubernetes::{Cluster, Right};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -70,6 +70,10 @@ impl Verb for Create {
 
     fn lines(input: &CreateInput) -> Vec<String> {
         input.writing().lines()
+    }
+
+    fn rights(input: &CreateInput) -> Vec<Right> {
+        input.writing().rights()
     }
 
     async fn preview(input: &CreateInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {

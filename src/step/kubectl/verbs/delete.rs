@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::change::partly;
 use super::get::Missing;
-use crate::connect::kubernetes::{ApiError, Cluster, Deletion, ListOptions, Resource, Write};
+use crate::connect::kubernetes::{ApiError, Cluster, Deletion, ListOptions, Resource, Right, Write};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -164,6 +164,10 @@ impl Verb for Delete {
     fn lines(input: &DeleteInput) -> Vec<String> {
         let keep = input.keep_newest.map_or_else(String::new, |keep| format!(", but for the newest {keep}"));
         vec![format!("{}{keep}", input.doing())]
+    }
+
+    fn rights(input: &DeleteInput) -> Vec<Right> {
+        input.target.rights(&["get", "delete"], "")
     }
 
     async fn preview(input: &DeleteInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {

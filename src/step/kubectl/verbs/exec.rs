@@ -107,23 +107,6 @@ impl ExecInput {
         Ok((name, self.pod.container(&pod)?))
     }
 
-    /// The rights it lacks. A connection over WebSocket is a GET to some servers and a create to others.
-    async fn lacking(&self, cluster: &Cluster, namespace: &str, pod: &str) -> Result<Vec<String>, ApiError> {
-        let mut lacking = Vec::new();
-        for verb in ["get", "create"] {
-            let right = Right {
-                verb,
-                group: String::new(),
-                resource: "pods/exec".to_owned(),
-                name: Some(pod.to_owned()),
-            };
-            if let Err(reason) = cluster.may(&right, namespace).await? {
-                lacking.push(right.lacking(namespace, &reason));
-            }
-        }
-        Ok(lacking)
-    }
-
     /// The command with the step's own time limit, so that it does not go on in the pod when nobody waits any more.
     /// It comes first there: an exit code says more than a connection given up.
     fn limited(&self, cx: &VerbContext<'_>) -> Vec<String> {
@@ -292,15 +275,17 @@ impl Verb for Exec {
         lines
     }
 
+    fn rights(input: &ExecInput) -> Vec<Right> {
+        let (look, which) = input.pod.rights();
+        std::iter::once(look).chain(Right::connecting("exec", &which)).collect()
+    }
+
     async fn preview(input: &ExecInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         let failed = |error: ApiError| error.failure(&input.shown());
         let (pod, container) = input.place(cluster, namespace).await.map_err(failed)?;
-        let blockers = input.lacking(cluster, namespace, &pod).await.map_err(failed)?;
-        let fact = format!(
-            "pod {pod} runs, and has the container {container}; that, and the right to run programs there, is all \
-             that was looked at"
-        );
-        Ok(Preview { facts: vec![fact], blockers, ..Preview::default() })
+        let fact =
+            format!("pod {pod} runs, and has the container {container}; that is all that was looked at");
+        Ok(Preview { facts: vec![fact], ..Preview::default() })
     }
 
     async fn run(input: &ExecInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {

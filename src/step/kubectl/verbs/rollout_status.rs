@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::rollout_undo::{is_owned, revision};
-use crate::connect::kubernetes::{ApiError, ListOptions, Resource, waiting};
+use crate::connect::kubernetes::{ApiError, ListOptions, Resource, Right, waiting};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -81,6 +81,10 @@ impl Verb for RolloutStatus {
 
     fn lines(input: &StatusInput) -> Vec<String> {
         vec![format!("rollout status {}", input.0.shown())]
+    }
+
+    fn rights(input: &StatusInput) -> Vec<Right> {
+        input.0.rights(&["get"], "")
     }
 
     async fn run(input: &StatusInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {

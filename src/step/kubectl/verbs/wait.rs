@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::{ApiError, JsonPath, ListOptions, Resource, is_text};
+use crate::connect::kubernetes::{ApiError, JsonPath, ListOptions, Resource, Right, Which, is_text};
 use crate::model::{Class, Effect};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -197,6 +197,13 @@ impl Verb for Wait {
 
     fn lines(input: &WaitInput) -> Vec<String> {
         vec![format!("wait until {} {}", input.target.shown(), input.what)]
+    }
+
+    fn rights(input: &WaitInput) -> Vec<Right> {
+        match &input.target.name {
+            Some(_) => input.target.rights(&["get"], ""),
+            None => vec![Right::on("list", &input.target.kind, Which::Any)],
+        }
     }
 
     async fn run(input: &WaitInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {

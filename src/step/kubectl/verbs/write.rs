@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::change::partly;
 use super::manifest::{BoundManifest, meant, shown};
-use crate::connect::kubernetes::{ApiError, Cluster, PatchKind, Resource, Write};
+use crate::connect::kubernetes::{ApiError, Cluster, PatchKind, Resource, Right, Which, Write};
 use crate::model::Failure;
 use crate::step::error::StepError;
 use crate::step::kind::{Done, Preview};
@@ -38,6 +38,19 @@ impl Writing<'_> {
     /// What is done, a line for each object.
     pub(super) fn lines(&self) -> Vec<String> {
         self.manifest.shown().iter().map(|shown| self.doing(shown)).collect()
+    }
+
+    /// What the account must be allowed to do. An apply that makes its object takes the right to create it, too.
+    pub(super) fn rights(&self) -> Vec<Right> {
+        let rights = self.manifest.kinds_and_names().into_iter().flat_map(|(kind, name)| match self.how {
+            How::Create => vec![Right::on("create", &kind, Which::Any)],
+            How::Apply { .. } => vec![
+                Right::on("get", &kind, Which::Named(name.clone())),
+                Right::on("patch", &kind, Which::Named(name.clone())),
+                Right::on("create", &kind, Which::Absent(name)),
+            ],
+        });
+        rights.collect()
     }
 
     /// What the server says it would do.

@@ -17,13 +17,10 @@ pub(super) fn objects(text: &str) -> Result<Vec<Value>, Vec<Problem>> {
             Err(found) => problems.extend(found.into_iter().map(|problem| moved(problem, range.start))),
         }
     }
-    match problems.is_empty() {
-        true if objects.is_empty() => {
-            Err(vec![problem("the file holds no object", 0..text.len(), "Write an object.")])
-        }
-        true => Ok(objects),
-        false => Err(problems),
+    if problems.is_empty() && objects.is_empty() {
+        problems.push(problem("the file holds no object", 0..text.len(), "Write an object."));
     }
+    if problems.is_empty() { Ok(objects) } else { Err(problems) }
 }
 
 /// The object of a document, or those of a `List`.
@@ -39,10 +36,7 @@ fn object(text: &str) -> Result<Vec<Value>, Vec<Problem>> {
         _ => vec![root],
     };
     problems.extend(nodes.iter().filter_map(|node| flaw(*node)));
-    match problems.is_empty() {
-        true => Ok(nodes.into_iter().map(Node::to_json).collect()),
-        false => Err(problems),
-    }
+    if problems.is_empty() { Ok(nodes.into_iter().map(Node::to_json).collect()) } else { Err(problems) }
 }
 
 /// What an object lacks, or has and must not have.

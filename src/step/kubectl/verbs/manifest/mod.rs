@@ -192,6 +192,20 @@ impl BoundManifest {
         }
     }
 
+    /// Each object by its kind, as the cluster is asked for it, and its name. What is no object yet is left out.
+    pub(super) fn kinds_and_names(&self) -> Vec<(String, String)> {
+        let of = |object: &Value| {
+            let name = object["metadata"]["name"].as_str()?.to_owned();
+            Some((qualified(object["kind"].as_str()?, object["apiVersion"].as_str()?), name))
+        };
+        match self {
+            Self::Object(object) => of(object).into_iter().collect(),
+            Self::Objects(objects) => objects.iter().filter_map(of).collect(),
+            Self::ConfigMap(keyed) => vec![("configmap".to_owned(), keyed.name.clone())],
+            Self::Secret(keyed) => vec![("secret".to_owned(), keyed.name.clone())],
+        }
+    }
+
     /// What a change of it does to the world.
     pub(super) fn class(&self, what: &str) -> Class {
         match self {
@@ -219,6 +233,11 @@ pub(super) fn shown(object: &Value) -> String {
     format!("{}/{}", text(&object["kind"]).to_lowercase(), text(&object["metadata"]["name"]))
 }
 
+/// A kind with the group of its version, as `Deployment.apps`; the core has none.
+fn qualified(kind: &str, version: &str) -> String {
+    version.split_once('/').map_or(kind.to_owned(), |(group, _)| format!("{kind}.{group}"))
+}
+
 /// The class of the object that it disturbs most.
 fn worst(objects: &[Value], what: &str) -> Class {
     let classes = objects.iter().map(|object| change::class(object["kind"].as_str(), what));
@@ -233,9 +252,7 @@ pub(super) async fn meant(cluster: &Cluster, object: &Value) -> Result<(Resource
     };
     let (kind, version) = (text(&object["kind"], "kind")?, text(&object["apiVersion"], "apiVersion")?);
     let name = text(&object["metadata"]["name"], "metadata.name")?;
-    let group = version.split_once('/').map(|(group, _)| group);
-    let asked = group.map_or(kind.clone(), |group| format!("{kind}.{group}"));
-    let mut resource = cluster.resource(&asked).await?;
+    let mut resource = cluster.resource(&qualified(&kind, &version)).await?;
     // The version that is written is the one that is meant.
     version.rsplit('/').next().unwrap_or_default().clone_into(&mut resource.version);
     Ok((resource, name))
