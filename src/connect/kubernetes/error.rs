@@ -89,6 +89,11 @@ impl ApiError {
         }
     }
 
+    /// Whether the server does not take the credentials.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.code == Some(401)
+    }
+
     /// Whether the object, or what was asked for, is not there.
     pub fn is_not_found(&self) -> bool {
         self.code == Some(404)

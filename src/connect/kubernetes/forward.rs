@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::Portforwarder;
-use kube::Api;
+use kube::{Api, Client};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
@@ -76,14 +76,26 @@ impl PodTunnel {
 
     async fn open(&self, port: u16) -> Result<Tunnel, ApiError> {
         let (pod, port) = self.place(port).await?;
-        let pods: Api<Pod> = Api::namespaced(self.cluster.shared.client.clone(), self.namespace());
-        let mut forward = pods.portforward(&pod, &[port]).await.map_err(|error| ApiError::of(&error))?;
+        let account = &self.cluster.shared.account;
+        let current = account.current().await;
+        let mut forward = match self.connect(current.client.clone(), &pod, port).await {
+            Err(error) if error.is_unauthorized() => match account.renewed(&current).await? {
+                Some(client) => self.connect(client, &pod, port).await?,
+                None => return Err(error),
+            },
+            connected => connected?,
+        };
         let stream = forward.take_stream(port);
         let error = forward.take_error(port).map(futures_util::FutureExt::boxed);
         match (stream, error) {
             (Some(stream), Some(error)) => Ok(Tunnel { stream, error: Some(error), _forward: forward }),
             _ => Err(ApiError::local("the port cannot be forwarded")),
         }
+    }
+
+    async fn connect(&self, client: Client, pod: &str, port: u16) -> Result<Portforwarder, ApiError> {
+        let pods: Api<Pod> = Api::namespaced(client, self.namespace());
+        pods.portforward(pod, &[port]).await.map_err(|error| ApiError::of(&error))
     }
 
     /// The pod's name, and its own port.

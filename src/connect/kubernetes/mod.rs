@@ -5,6 +5,7 @@
 //! written back. Every write passes [`Cluster`]'s one gateway, which makes it a server-side dry run, or refuses it, where
 //! that is all the caller may do.
 
+mod account;
 mod cluster;
 mod config;
 mod discovery;
@@ -15,6 +16,7 @@ mod identity;
 mod objects;
 mod path;
 mod pods;
+mod proxy;
 mod resource;
 mod rights;
 

@@ -79,7 +79,9 @@ impl Cluster {
         if self.access() != Access::Write {
             return Err(ApiError::local("only a step that may change something runs a command in a pod"));
         }
-        match exec::exec(&self.shared.client, request, stdin, stdout, stderr, progress).await {
+        // The pod was looked at just before, so credentials that have run out were renewed by that.
+        let client = self.shared.account.current().await.client;
+        match exec::exec(&client, request, stdin, stdout, stderr, progress).await {
             Ok(outcome) => Ok(outcome),
             Err(ExecError::Refused(error)) => Err(ApiError { unknown: false, ..ApiError::of(&error) }),
             Err(error) => Ok(ExecOutcome::Lost(error.to_string())),

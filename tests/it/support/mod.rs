@@ -4,6 +4,7 @@ pub(crate) mod kubernetes;
 pub(crate) mod live;
 mod load;
 pub(crate) mod postgres;
+pub(crate) mod relay;
 pub(crate) mod sandbox;
 
 pub(crate) use load::{Loaded, files, load_text, package, stem};
