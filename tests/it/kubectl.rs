@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::kubernetes::{Kubernetes, Namespace, pod};
 use crate::support::live::{Live, Ran};
+use crate::support::webhook::Webhook;
 
 /// A namespace, and the program with the kubeconfig that leads there.
 struct Bench {
@@ -323,7 +324,7 @@ fn a_program_that_does_not_succeed_says_how_it_ended() {
         "`sh` ended with exit code 7",
     );
     check("{ pod: tools, command: [sh, -c, 'echo it broke >&2; exit 7'] }", "", 1, "it broke");
-    check("{ pod: tools, command: [no-such-program] }", "", 1, "`no-such-program` did not end by itself");
+    check("{ pod: tools, command: [no-such-program] }", "", 1, "`no-such-program` was not started");
     check(
         "{ pod: tools, container: side, command: [ls] }",
         "",
@@ -578,4 +579,75 @@ fn without_a_cluster_the_first_words_say_why() {
     );
     let dead = live.run(body).exits(1);
     assert!(said(&dead).contains("the API server cannot be reached"), "{}", said(&dead));
+}
+
+#[test]
+fn a_policy_that_refuses_is_named_before_and_during_the_run() {
+    let bench = Bench::new("policy");
+    let step = "  - { id: x, rollback: { none: a trial }, kubectl: { create: { configmap: made, literals: { a: b } } } }\n";
+    let policy = Webhook::start(&bench.namespace, |request| {
+        let name = request["object"]["metadata"]["name"].as_str().unwrap_or_default();
+        (name == "made").then(|| "every ConfigMap needs an owner".to_owned())
+    });
+    let refused = bench.run(step).exits(1);
+    let text = refused.failure("x");
+    for part in [
+        "cannot create configmap/made: admission webhook \"policy.example.org\" denied the request",
+        "every ConfigMap needs an owner",
+        "Ask the owner of the policy that refused it.",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert_eq!(refused.end("x")["failure"]["applied"], "no");
+    assert!(bench.plan(step).contains("every ConfigMap needs an owner"), "{}", bench.plan(step));
+    drop(policy);
+    let _dead = Webhook::dead(&bench.namespace);
+    // The server may still know the old one for a moment.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    // Policies are asked before anything is stored, so this is no uncertain write.
+    let text = bench.run(step).exits(1).failure("x");
+    assert!(text.contains("failed calling webhook \"policy.example.org\""), "{text}");
+    assert!(text.contains("A policy of the cluster does not answer"), "{text}");
+}
+
+#[test]
+fn a_pod_that_ends_in_the_middle_or_before_is_told_apart() {
+    let bench = Bench::new("completes");
+    let exec = |pod: &str| {
+        format!(
+            "  - {{ id: x, rollback: {{ none: a trial }}, kubectl: {{ exec: {{ pod: {pod}, command: [sleep, '60'] }} }} }}\n"
+        )
+    };
+    let mut spec = pod("exec sleep 6");
+    spec["restartPolicy"] = json!("Never");
+    let object = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "short" }, "spec": spec });
+    bench.cluster.create(&bench.namespace, &object.to_string());
+    bench.cluster.wait(&bench.namespace, "condition=Ready", "pod/short");
+    let ran = bench.run(&exec("short"));
+    match ran.exit {
+        Some(4) => assert!(ran.failure("x").contains("no answer from `sleep`"), "{}", said(&ran)),
+        Some(1) => assert!(ran.failure("x").contains("exit code 137"), "{}", said(&ran)),
+        other => panic!("{other:?}: {}", said(&ran)),
+    }
+    for _ in 0..100 {
+        if bench.json("pod/short")["status"]["phase"] == "Succeeded" {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let text = bench.run(&exec("short")).exits(1).failure("x");
+    assert!(text.contains("pod `short` is succeeded"), "{text}");
+}
+
+#[test]
+fn a_context_that_is_not_there_is_answered_with_those_that_are() {
+    let bench = Bench::new("context");
+    let kubeconfig = bench.cluster.kubeconfig().display();
+    let environment = format!(
+        "environments: {{ here: {{ connections: {{ cluster: {{ kubernetes: {{ kubeconfig: {kubeconfig}, context: nowhere }} }} }} }} }}"
+    );
+    bench.live.sandbox.write("runbook.yaml", &environment);
+    let body = bench.body("  - { id: x, kubectl: { get: { kind: pods } } }\n");
+    let text = said(&bench.live.run_with(&body, &["--env", "here"]).exits(1));
+    assert!(text.contains("the kubeconfig has no context `nowhere`") && text.contains("It has: "), "{text}");
 }

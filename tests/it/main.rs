@@ -4,6 +4,7 @@
 
 mod accounts;
 mod assert;
+mod channel;
 mod cli;
 mod cluster;
 mod codes;
@@ -18,6 +19,7 @@ mod include;
 mod journal;
 mod kubectl;
 mod layers;
+mod outage;
 mod plan;
 mod readme;
 mod retry;

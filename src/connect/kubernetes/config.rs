@@ -139,7 +139,7 @@ async fn from_files(
     Ok(Found { config, context: format!("context {name}") })
 }
 
-/// The proxy that the kubeconfig gives a context; NO_PROXY does not touch it.
+/// The proxy that the kubeconfig gives a context; `NO_PROXY` does not touch it.
 fn own_proxy(kubeconfig: &Kubeconfig, context: &str) -> Option<String> {
     let named = kubeconfig.contexts.iter().find(|named| named.name == context)?;
     let cluster = &named.context.as_ref()?.cluster;

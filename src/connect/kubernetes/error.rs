@@ -78,13 +78,15 @@ impl ApiError {
             "" => cause.message.clone(),
             field => format!("{field}: {}", cause.message),
         });
+        let news = |cause: &String| !status.message.contains(cause.as_str());
         Self {
             code: Some(status.code),
             reason: status.reason.clone(),
             message: status.message.clone(),
-            causes: causes.collect(),
-            // A gateway's answer, and a server's that gave up, say nothing about what was done.
-            unknown: matches!(status.code, 500 | 502 | 504),
+            causes: causes.filter(news).collect(),
+            // A gateway's answer, and a server's that gave up, say nothing about what was done; policies are asked
+            // before anything is.
+            unknown: matches!(status.code, 500 | 502 | 504) && !is_silent_policy(&status.message),
             transient: matches!(status.code, 429 | 500 | 502 | 503 | 504),
         }
     }
@@ -131,6 +133,9 @@ impl ApiError {
                 "Leave these fields to the manager named, or take them with `force_conflicts: true`."
             }
             (409, _) => "Somebody else changed it meanwhile: look at it again, then run the step again.",
+            (500, _) if is_silent_policy(&self.message) => {
+                "A policy of the cluster does not answer: wait, or ask its owner."
+            }
             (413, _) => "Make the object smaller: the server takes requests of 3 MiB at most.",
             (422, _) => "Correct the fields named here.",
             (429, _) => "A disruption budget or the server's load stands against it: wait, then try again.",
@@ -138,6 +143,11 @@ impl ApiError {
             _ => return None,
         })
     }
+}
+
+/// Whether a webhook that must be asked first could not be.
+fn is_silent_policy(message: &str) -> bool {
+    message.contains("failed calling webhook") || message.contains("failed calling admission webhook")
 }
 
 fn is_connect(error: &Error) -> bool {

@@ -22,7 +22,10 @@ struct Shared {
     open: AtomicBool,
     listening: AtomicBool,
     ended: AtomicBool,
-    sockets: Mutex<Vec<TcpStream>>,
+    /// Whether the server is not to notice that a client is gone.
+    silent: AtomicBool,
+    /// Both ends of each connection: the client's, and the server's.
+    sockets: Mutex<Vec<[TcpStream; 2]>>,
     /// The first lines of what a proxy was asked for.
     asked: Mutex<Vec<String>>,
 }
@@ -47,6 +50,7 @@ impl Relay {
             open: AtomicBool::new(true),
             listening: AtomicBool::new(true),
             ended: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             sockets: Mutex::default(),
             asked: Mutex::default(),
         });
@@ -61,8 +65,16 @@ impl Relay {
         while self.shared.listening.load(Ordering::SeqCst) {
             std::thread::sleep(LOOK);
         }
-        for socket in self.shared.sockets.lock().unwrap().drain(..) {
+        for socket in self.shared.sockets.lock().unwrap().drain(..).flatten() {
             socket.shutdown(Shutdown::Both).ok();
+        }
+    }
+
+    /// Ends every connection for its client alone: the server goes on with what it was asked, and answers nobody.
+    pub(crate) fn lose_answers(&self) {
+        self.shared.silent.store(true, Ordering::SeqCst);
+        for [client, _] in &*self.shared.sockets.lock().unwrap() {
+            client.shutdown(Shutdown::Both).ok();
         }
     }
 
@@ -119,14 +131,19 @@ fn pass(shared: &Shared, mut client: TcpStream) {
         client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok();
     }
     let Ok(server) = TcpStream::connect(&shared.target) else { return };
-    let both = [client.try_clone().unwrap(), server.try_clone().unwrap()];
-    shared.sockets.lock().unwrap().extend(both);
-    let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    std::thread::spawn(move || copy(back.0, back.1));
-    copy(client, server);
+    let both = || [client.try_clone().unwrap(), server.try_clone().unwrap()];
+    shared.sockets.lock().unwrap().push(both());
+    let [back_to, back_from] = both();
+    std::thread::spawn(move || {
+        copy(back_from, &back_to);
+        back_to.shutdown(Shutdown::Write).ok();
+    });
+    copy(client, &server);
+    if !shared.silent.load(Ordering::SeqCst) {
+        server.shutdown(Shutdown::Write).ok();
+    }
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream) {
+fn copy(mut from: TcpStream, mut to: &TcpStream) {
     std::io::copy(&mut from, &mut to).ok();
-    to.shutdown(Shutdown::Write).ok();
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::change::partly;
 use super::get::Missing;
+use super::patience::patiently;
 use crate::connect::kubernetes::{ApiError, Cluster, Deletion, ListOptions, Resource, Right, Write};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
@@ -101,7 +102,8 @@ impl DeleteInput {
             Err(error) => return Err(failed(error)),
         }
         loop {
-            match cx.cluster.find(resource, &cx.namespace, &name).await.map_err(failed)? {
+            let now = patiently(cx, || cx.cluster.find(resource, &cx.namespace, &name)).await;
+            match now.map_err(failed)? {
                 Some(now) if now["metadata"]["uid"].as_str() == uid => {}
                 _ => return Ok(()),
             }

@@ -199,11 +199,12 @@ impl ExecInput {
     fn not_started(&self, reason: &str, message: &str) -> StepError {
         const NOTHING_RAN: &[&str] =
             &["not found", "no such file or directory", "permission denied", "OCI runtime exec failed"];
-        let failure = Failure::new(format!("`{}` did not end by itself: {message}", self.program()));
+        let program = self.program();
         if reason == "NotFound" || NOTHING_RAN.iter().any(|text| message.contains(text)) {
             let help = "Check the program, the container, and that it has `timeout`, `sh` and `head`.";
-            return StepError::Failed(failure.help(help));
+            return Failure::new(format!("`{program}` was not started: {message}")).help(help).into();
         }
+        let failure = Failure::new(format!("nobody knows how `{program}` ended: {message}"));
         StepError::Uncertain(failure.applied(Applied::Unknown))
     }
 }

@@ -11,6 +11,7 @@ mod label;
 mod logs;
 mod manifest;
 mod patch;
+mod patience;
 mod rollout_restart;
 mod rollout_status;
 mod rollout_undo;

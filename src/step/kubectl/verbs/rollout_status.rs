@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::patience::patiently;
 use super::rollout_undo::{is_owned, revision};
 use crate::connect::kubernetes::{ApiError, ListOptions, Resource, Right, waiting};
 use crate::model::{Class, Effect, Failure};
@@ -92,7 +93,8 @@ impl Verb for RolloutStatus {
         let (resource, name) = input.0.one(&cx.cluster, &cx.namespace).await.map_err(failed)?;
         let mut uid = Value::Null;
         loop {
-            let object = cx.cluster.get(&resource, &cx.namespace, &name).await.map_err(failed)?;
+            let object = patiently(cx, || cx.cluster.get(&resource, &cx.namespace, &name)).await;
+            let object = object.map_err(failed)?;
             if uid.is_null() {
                 uid = object["metadata"]["uid"].clone();
             } else if uid != object["metadata"]["uid"] {

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
+use super::patience::patiently;
 use crate::connect::kubernetes::{ApiError, JsonPath, ListOptions, Resource, Right, Which, is_text};
 use crate::model::{Class, Effect};
 use crate::step::bind::Binder;
@@ -211,7 +212,8 @@ impl Verb for Wait {
         let resource = cx.cluster.resource(&input.target.kind).await;
         let resource = resource.map_err(|error| cx.failed(&doing, &error))?;
         loop {
-            let objects = find(input, cx, &resource).await.map_err(|error| cx.failed(&doing, &error))?;
+            let objects = patiently(cx, || find(input, cx, &resource)).await;
+            let objects = objects.map_err(|error| cx.failed(&doing, &error))?;
             let held = objects.iter().filter(|object| input.what.holds(object)).count();
             let done = match input.what {
                 BoundFor::Delete => objects.is_empty(),
