@@ -389,6 +389,10 @@ fn what_is_wrong_names_the_object_and_what_to_do() {
         "{ apply: { object: { apiVersion: v1, kind: ConfigMap, metadata: { name: Bad_Name } } } }",
         &["Invalid value: \"Bad_Name\"", "Correct the fields named here."],
     );
+    check(
+        "{ apply: { object: { apiVersion: v1, kind: ConfigMap, metadata: { name: typo }, daata: { a: b } } } }",
+        &[".daata: field not declared in schema", "Correct the field named here."],
+    );
     check("{ rollout_restart: cm/kube-root-ca.crt }", &["is no workload that can be restarted"]);
     bench.kubectl(&["create", "configmap", "there"]);
     check("{ create: { configmap: there } }", &["\"there\" already exists", "Choose another name"]);

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod assert;
+mod beside;
 mod channel;
 mod cli;
 mod cluster;
