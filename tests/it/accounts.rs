@@ -41,17 +41,10 @@ impl Bench {
 
     fn run_as(&self, parts: &Value, steps: &str) -> Ran {
         let kubeconfig = self.cluster.kubeconfig_of(&self.namespace, "trial", parts);
-        self.live.sandbox.write("runbook.yaml", &environment(&kubeconfig));
+        self.live.write_cluster(&kubeconfig);
         self.live
             .run_with(&format!("connections: {{ cluster: kubernetes }}\nsteps:\n{steps}"), &["--env", "here"])
     }
-}
-
-fn environment(kubeconfig: &Path) -> String {
-    let kubeconfig = kubeconfig.display();
-    format!(
-        "environments: {{ here: {{ connections: {{ cluster: {{ kubernetes: {{ kubeconfig: {kubeconfig} }} }} }} }} }}"
-    )
 }
 
 fn plugin(command: &str, arguments: &[&str]) -> Value {
@@ -70,12 +63,6 @@ fn prints(token: &str) -> String {
 }
 
 const READ: &str = "  - { id: read, kubectl: { get: { kind: cm } } }\n";
-
-/// Everything a run has said, in one line and without the escapes of JSON.
-fn said(ran: &Ran) -> String {
-    let text = ran.stdout.replace("\\\"", "\"") + &ran.stderr;
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 #[test]
 fn a_plugin_brings_the_token_and_cannot_read_what_is_not_for_it() {
@@ -117,11 +104,11 @@ fn credentials_that_run_out_are_fetched_again_for_reads_and_for_writes() {
     // Without a plugin that knows another token, it is refused, and nothing is said to be uncertain.
     let withdrawn = json!({ "user": { "token": first } });
     let refused = bench.run_as(&withdrawn, READ).exits(1);
-    assert!(said(&refused).contains("Unauthorized"), "{}", said(&refused));
+    assert!(refused.said().contains("Unauthorized"), "{}", refused.said());
     assert!(
-        said(&refused).contains("Log in again, or renew the token of the context."),
+        refused.said().contains("Log in again, or renew the token of the context."),
         "{}",
-        said(&refused)
+        refused.said()
     );
 }
 
@@ -129,7 +116,7 @@ fn credentials_that_run_out_are_fetched_again_for_reads_and_for_writes() {
 fn a_plugin_that_brings_nothing_says_why_and_shows_no_token() {
     let bench = Bench::new("none");
     let check = |parts: &Value, messages: &[&str]| {
-        let text = said(&bench.run_as(parts, READ).exits(1));
+        let text = bench.run_as(parts, READ).exits(1).said();
         for message in messages {
             assert!(text.contains(message), "{message} is not in\n{text}");
         }
@@ -175,14 +162,14 @@ fn a_proxy_leads_to_the_server_unless_the_server_is_excepted() {
     assert_eq!(proxy.asked().last().unwrap(), &format!("CONNECT api.example.invalid:{port}"));
     let asked = proxy.asked().len();
     bench.live = bench.live.variable("NO_PROXY", "10.0.0.0/8,.example.invalid");
-    let text = said(&bench.run_as(&far, READ).exits(1));
+    let text = bench.run_as(&far, READ).exits(1).said();
     assert!(text.contains("the API server cannot be reached"), "{text}");
     assert_eq!(proxy.asked().len(), asked);
     // The kubeconfig's own proxy is meant, whatever the environment excepts.
     let both = json!({ "cluster": { "server": server, "tls-server-name": "127.0.0.1", "proxy-url": format!("http://{}", proxy.address) } });
     bench.run_as(&both, READ).exits(0);
     let secure = json!({ "cluster": { "proxy-url": "https://proxy.example.org" } });
-    let text = said(&bench.run_as(&secure, READ).exits(1));
+    let text = bench.run_as(&secure, READ).exits(1).said();
     assert!(text.contains("`proxy-url` names a proxy for https, which cannot be used"), "{text}");
 }
 

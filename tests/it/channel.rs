@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::support::apiserver::{ApiServer, Peer, Stage};
 use crate::support::live::Live;
+use crate::support::snapshot;
 
 /// What happens to an exec.
 #[derive(Debug, Clone, Copy)]
@@ -174,5 +175,5 @@ fn every_fault_of_the_channel_has_its_words_and_its_exit_code() {
             writeln!(table, "{fault:?}\n    v4: {v4}\n    v5: {v5}").unwrap();
         }
     }
-    insta::assert_snapshot!(table);
+    snapshot::compare("channel__faults", &table);
 }

@@ -29,11 +29,7 @@ impl Bench {
         let server = json!({ "cluster": { "server": format!("https://{}", relay.address) } });
         let kubeconfig = cluster.kubeconfig_of(&namespace, "relayed", &server);
         let live = Live::new();
-        let environment = format!(
-            "environments: {{ here: {{ connections: {{ cluster: {{ kubernetes: {{ kubeconfig: {} }} }} }} }} }}",
-            kubeconfig.display()
-        );
-        live.sandbox.write("runbook.yaml", &environment);
+        live.write_cluster(&kubeconfig);
         Self { cluster, namespace, live, relay }
     }
 
@@ -59,12 +55,6 @@ impl Bench {
     }
 }
 
-/// Everything a run has said, in one line and without the escapes of JSON.
-fn said(ran: &Ran) -> String {
-    let text = ran.stdout.replace("\\\"", "\"") + &ran.stderr;
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[test]
 fn reads_and_waits_outlast_a_server_that_is_restarted() {
     let bench = Bench::new("restarted");
@@ -84,7 +74,7 @@ fn what_was_never_sent_has_failed_and_nothing_more() {
     for step in ["get: { kind: cm }", "create: { configmap: made, literals: { a: b } }"] {
         let step = format!("  - {{ id: x, rollback: {{ none: a trial }}, kubectl: {{ {step} }} }}\n");
         let ran = bench.run_without_server(away, &step).exits(1);
-        assert!(ran.failure("x").contains("the API server cannot be reached: "), "{}", said(&ran));
+        assert!(ran.failure("x").contains("the API server cannot be reached: "), "{}", ran.said());
         let failure = &ran.end("x")["failure"];
         assert_eq!((&failure["applied"], &failure["retryable"]), (&json!("no"), &json!(true)), "{failure}");
     }
@@ -118,7 +108,7 @@ fn a_write_whose_answer_is_lost_is_uncertain_and_not_sent_again() {
     assert!(
         ran.failure("x").contains("cannot create configmap/made: the connection failed"),
         "{}",
-        said(&ran)
+        ran.said()
     );
     assert_eq!(ran.end("x")["failure"]["applied"], "unknown");
     assert!((0..50).any(|_| bench.exists("configmap/made")), "it arrived all the same");

@@ -21,23 +21,13 @@ impl Bench {
     /// Writes a kubeconfig of a user who may do only this, and gives the steps' runbook.
     fn as_user(&self, user: &str, rules: &[(&str, &str)], steps: &str) -> String {
         let kubeconfig = self.cluster.user(&self.namespace, user, rules);
-        let environment = format!(
-            "environments: {{ here: {{ connections: {{ cluster: {{ kubernetes: {{ kubeconfig: {} }} }} }} }} }}",
-            kubeconfig.display()
-        );
-        self.live.sandbox.write("runbook.yaml", &environment);
+        self.live.write_cluster(&kubeconfig);
         format!("connections: {{ cluster: kubernetes }}\nsteps:\n{steps}")
     }
 
     fn run(&self, user: &str, rules: &[(&str, &str)], steps: &str) -> Ran {
         self.live.run_with(&self.as_user(user, rules, steps), &["--env", "here"])
     }
-}
-
-/// Everything a run has said, in one line and without the escapes of JSON.
-fn said(ran: &Ran) -> String {
-    let text = ran.stdout.replace("\\\"", "\"") + &ran.stderr;
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The rules that a text names, as [`Kubernetes::user`] takes them.
@@ -100,8 +90,8 @@ fn every_verb_runs_with_the_rights_that_a_plan_without_any_names() {
         let nobody = format!("nobody-{index}");
         let refused = bench.run(&nobody, &[], &step).exits(1);
         assert!(refused.events.is_empty(), "{verb}: a run without rights began: {}", refused.stdout);
-        let missing = rules(&said(&refused));
-        assert!(!missing.is_empty(), "{verb}: {}", said(&refused));
+        let missing = rules(&refused.said());
+        assert!(!missing.is_empty(), "{verb}: {}", refused.said());
         let rules: Vec<(&str, &str)> =
             missing.iter().map(|(verbs, kind)| (verbs.as_str(), kind.as_str())).collect();
         let user = format!("user-{index}");
@@ -124,7 +114,7 @@ fn all_missing_rights_are_named_with_their_steps_before_the_first_step() {
     let refused = bench.live.run_with(&body, &["--env", "here"]).exits(1);
     assert!(refused.events.is_empty(), "{}", refused.stdout);
     let namespace = &bench.namespace.name;
-    let text = said(&refused);
+    let text = refused.said();
     for line in [
         "rights are missing that the steps need",
         &format!("`more`: the right to get and patch deployments/scale in {namespace} is missing"),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
@@ -39,9 +40,10 @@ impl ApiServer {
         let address = listener.local_addr().unwrap();
         let script = Arc::new(script);
         runtime.spawn(async move {
+            let mut served = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
                 let script = Arc::clone(&script);
-                tokio::spawn(async move {
+                served.spawn(async move {
                     if path(&socket).await.contains("/exec?") {
                         script(Stage { socket, version }).await;
                     } else {

@@ -7,6 +7,7 @@ mod load;
 pub(crate) mod postgres;
 pub(crate) mod relay;
 pub(crate) mod sandbox;
+pub(crate) mod snapshot;
 pub(crate) mod webhook;
 
 pub(crate) use load::{Loaded, files, load_text, package, stem};
