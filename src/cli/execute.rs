@@ -19,7 +19,7 @@ use crate::event::{
 };
 use crate::journal::{Store, Writer};
 use crate::model::{Failure, RunId, StoppedBy};
-use crate::plan::{Plan, PlanRequest, PlannedStep, Preflight, plan, preflight};
+use crate::plan::{Plan, PlanRequest, PlannedStep, Preflight, missing_rights, plan, preflight};
 use crate::step::StopSignal;
 use crate::ui::{Ndjson, Terminal, TerminalPrompter};
 
@@ -41,20 +41,28 @@ pub(super) struct Execution<'a> {
 
 /// The plan by file and parameters alone: which gates are open, what stands in the first record.
 pub(super) async fn offline_plan(prepared: &Prepared, context: &Context, skip: &[String]) -> Plan {
-    let request = PlanRequest {
+    plan(offline_request(prepared, context, skip, Preflight::default())).await
+}
+
+fn offline_request<'a>(
+    prepared: &'a Prepared,
+    context: &'a Context,
+    skip: &'a [String],
+    preflight: Preflight,
+) -> PlanRequest<'a> {
+    PlanRequest {
         runbook: Arc::clone(&prepared.runbook),
         params: prepared.params.clone(),
         connections: prepared.names.clone(),
         surroundings: prepared.surroundings.clone(),
         live: None,
-        preflight: Preflight::default(),
+        preflight,
         cost_limit: 0.0,
         now: SystemClock.now(),
         durations: std::collections::BTreeMap::new(),
         redactor: &context.redactor,
         skip,
-    };
-    plan(request).await
+    }
 }
 
 /// A run, or a leg of one, that is about to begin.
@@ -72,6 +80,7 @@ impl Execution<'_> {
     /// Reaches the targets and runs.
     pub(super) async fn execute(self, offline: &Plan) -> Result<Ended, CliError> {
         let found = self.reach().await?;
+        self.check_rights(&found).await?;
         let began = SystemClock.now();
         let id = RunId::new(began, random()?);
         let journal = self.store.create(&id)?;
@@ -110,7 +119,22 @@ impl Execution<'_> {
         let prepared = self.prepared;
         let found =
             preflight(&prepared.runbook, &prepared.names, &prepared.connections, Purpose::Steps).await;
-        if found.problems.is_empty() { Ok(found) } else { Err(unfit(&found.problems)) }
+        if found.problems.is_empty() {
+            return Ok(found);
+        }
+        Err(unfit("the targets are not fit for this runbook", &found.problems))
+    }
+
+    /// What the account may not do is told before the first step.
+    async fn check_rights(&self, found: &Preflight) -> Result<(), CliError> {
+        let Self { prepared, context, .. } = self;
+        let request = offline_request(prepared, context, self.skip, found.clone());
+        let lacking = Box::pin(missing_rights(&request, &prepared.connections)).await;
+        if lacking.is_empty() {
+            Ok(())
+        } else {
+            Err(unfit("rights are missing that the steps need", &lacking))
+        }
     }
 
     async fn run(self, leg: Leg, found: &Preflight) -> Ended {
@@ -237,19 +261,16 @@ fn same_targets(pinned: &[PinnedConnection], found: &Preflight) -> Result<(), Cl
         .help("Nothing was sent. Look at the environment: where it led then stands in `runbook report`."))
 }
 
-/// The targets do not have what the runbook demands; nothing was started.
-fn unfit(problems: &[Failure]) -> CliError {
+/// The targets do not have what the runbook demands; nothing was started. `headline` stands above several problems.
+fn unfit(headline: &str, problems: &[Failure]) -> CliError {
     let drifted = problems.iter().any(|problem| problem.stopped_by == Some(StoppedBy::Drift));
     let error = match problems {
         [only] => CliError::from(only.clone()),
-        several => several.iter().fold(
-            CliError::new("the targets are not fit for this runbook"),
-            |error, problem| {
-                let help = problem.help.as_ref().map(|help| format!(" — {help}")).unwrap_or_default();
-                let error = error.detail(format!("{}{help}", problem.message));
-                problem.details.iter().fold(error, |error, detail| error.detail(format!("  {detail}")))
-            },
-        ),
+        several => several.iter().fold(CliError::new(headline), |error, problem| {
+            let help = problem.help.as_ref().map(|help| format!(" — {help}")).unwrap_or_default();
+            let error = error.detail(format!("{}{help}", problem.message));
+            problem.details.iter().fold(error, |error, detail| error.detail(format!("  {detail}")))
+        }),
     };
     error.exit(if drifted { Exit::Drifted } else { Exit::Failed })
 }

@@ -8,5 +8,8 @@ pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, CliError> {
         .enable_all()
         .build()
         .map_err(|error| CliError::new(format!("the program cannot wait for the network: {error}")))?;
-    Ok(runtime.block_on(future))
+    let output = runtime.block_on(future);
+    // A program that hangs while somebody waited for it, such as a credential plugin, must not hold this one.
+    runtime.shutdown_background();
+    Ok(output)
 }

@@ -199,7 +199,7 @@ impl Connections {
     }
 
     /// What leads to a postgres connection where this machine does not reach it.
-    pub(super) async fn tunnel(&self, name: &str) -> Result<Option<PodTunnel>, Failure> {
+    pub async fn tunnel(&self, name: &str) -> Result<Option<PodTunnel>, Failure> {
         let Some(ConnectionConfig::Postgres { via: Some(via), .. }) = self.configs.get(name) else {
             return Ok(None);
         };

@@ -11,6 +11,7 @@ mod planner;
 mod preflight;
 mod reach;
 mod records;
+mod rights;
 mod undo;
 
 pub use frame::{Frame, Surroundings};
@@ -19,6 +20,7 @@ pub use planner::{PlanRequest, plan};
 pub use preflight::{Preflight, TargetFacts, preflight};
 pub use reach::absent_connection;
 pub use records::{Record, Records, error_value, this, undone};
+pub use rights::missing_rights;
 pub use undo::{PlannedUndo, UndoResult};
 
 use schemars::JsonSchema;

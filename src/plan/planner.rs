@@ -11,11 +11,12 @@ use super::frame::{Frame, Surroundings};
 use super::preflight::Preflight;
 use super::reach::{absent_connection, run_order, unknown_reads, used_steps};
 use super::records::Record;
+use super::rights::{self, Asked};
 use super::undo;
 use super::{Condition, Knowledge, Plan, PlannedChild, PlannedEdge, PlannedStep, PlannedTarget};
 use crate::connect::Connections;
 use crate::model::{Certainty, Class, Effect, Redactor, StepId, StepState, format_duration};
-use crate::runbook::{OnFailurePolicy, Runbook, Step, StepBody};
+use crate::runbook::{OnError, OnFailurePolicy, Runbook, Step, StepBody};
 use crate::step::{Body, ConfirmSpec, Input};
 use crate::template::Scope;
 
@@ -47,20 +48,14 @@ pub struct PlanRequest<'a> {
 
 /// Makes a plan.
 pub async fn plan(request: PlanRequest<'_>) -> Plan {
-    let surroundings = Arc::new(Surroundings {
-        connections: request.preflight.by_connection(&request.connections),
-        ..request.surroundings.clone()
-    });
-    let frame = Frame::new(
-        Arc::clone(&request.runbook),
-        request.params.clone(),
-        request.connections.clone(),
-        surroundings,
-        None,
-    );
-    let mut planner = Planner { request: &request, steps: Vec::new(), depth: 0 };
-    planner.list(&frame, &request.runbook.steps, true).await;
-    let steps = planner.steps;
+    let (mut steps, asked) = walk(&request).await;
+    if let Some(connections) = request.live {
+        for missing in rights::missing(asked, connections).await {
+            for step in steps.iter_mut().filter(|step| missing.steps.contains(&step.id)) {
+                step.blockers.push(missing.blocker());
+            }
+        }
+    }
     Plan {
         runbook: request.runbook.name.clone(),
         title: request.runbook.title.clone(),
@@ -83,6 +78,24 @@ pub async fn plan(request: PlanRequest<'_>) -> Plan {
     }
 }
 
+/// Plans the steps, and gathers the rights that they need.
+pub(super) async fn walk(request: &PlanRequest<'_>) -> (Vec<PlannedStep>, Vec<Asked>) {
+    let surroundings = Arc::new(Surroundings {
+        connections: request.preflight.by_connection(&request.connections),
+        ..request.surroundings.clone()
+    });
+    let frame = Frame::new(
+        Arc::clone(&request.runbook),
+        request.params.clone(),
+        request.connections.clone(),
+        surroundings,
+        None,
+    );
+    let mut planner = Planner { request, steps: Vec::new(), asked: Vec::new(), depth: 0 };
+    planner.list(&frame, &request.runbook.steps, true).await;
+    (planner.steps, planner.asked)
+}
+
 fn masked(runbook: &Runbook, params: &Map<String, Value>) -> Map<String, Value> {
     let mask = |(name, value): (&String, &Value)| {
         let secret = runbook.params.get(name).is_some_and(|parameter| parameter.secret);
@@ -94,6 +107,7 @@ fn masked(runbook: &Runbook, params: &Map<String, Value>) -> Map<String, Value> 
 pub(super) struct Planner<'a, 'r> {
     pub(super) request: &'a PlanRequest<'r>,
     steps: Vec<PlannedStep>,
+    asked: Vec<Asked>,
     depth: usize,
 }
 
@@ -308,11 +322,19 @@ impl Planner<'_, '_> {
             }
         };
         describe(planned, input.as_ref(), &step.class);
+        self.ask(step, &planned.id, input.as_ref());
         self.look(step, planned, input.as_ref(), may_read).await
     }
 
+    /// Gathers the rights that a step needs; the run goes on without a step whose failure it may survive.
+    fn ask(&mut self, step: &Step, id: &StepId, input: &dyn Input) {
+        if step.on_error == OnError::Stop {
+            self.asked.extend(input.rights().into_iter().map(|needed| (id.clone(), needed)));
+        }
+    }
+
     fn children(
-        &self,
+        &mut self,
         frame: &Frame,
         step: &Step,
         body: &dyn Body,
@@ -336,6 +358,7 @@ impl Planner<'_, '_> {
             match body.bind(&binder) {
                 Ok(input) => {
                     describe(planned, input.as_ref(), &step.class);
+                    self.ask(step, &planned.id, input.as_ref());
                     children.push(PlannedChild { key, lines: input.lines() });
                 }
                 Err(error) => planned.blockers.push(format!("{key}: {}", error.message)),

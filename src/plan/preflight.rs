@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::Access;
+use crate::connect::kubernetes::{Access, Lacking};
 use crate::connect::postgres::{self, Identity, ResultLimits, Session};
 use crate::connect::{Connections, Purpose, SessionKey};
 use crate::model::Failure;
@@ -24,7 +24,7 @@ pub struct TargetFacts {
 }
 
 /// What the preflight found.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Preflight {
     /// The targets, in the order the runbook declares them.
     pub targets: Vec<TargetFacts>,
@@ -60,6 +60,11 @@ pub async fn preflight(
         };
         let reached = match &need.kind {
             ConnectionKind::Postgres(demands) => {
+                let lacking = lacking_on_the_way(name, outer, connections).await;
+                if !lacking.is_empty() {
+                    preflight.problems.extend(lacking);
+                    continue;
+                }
                 let demands = demands_of(runbook, name, demands);
                 reach(name, outer, &demands, connections, purpose).await
             }
@@ -118,6 +123,18 @@ fn demands_of<'a>(runbook: &'a Runbook, name: &str, own: &'a PostgresNeeds) -> V
         }
     }
     demands
+}
+
+/// The rights that a connection through a pod needs and the account has not. What cannot be asked is left to the
+/// connection itself.
+async fn lacking_on_the_way(name: &str, outer: &str, connections: &Connections) -> Vec<Failure> {
+    let Ok(Some(tunnel)) = connections.tunnel(outer).await else { return Vec::new() };
+    let lacking = tunnel.lacking().await;
+    let failure = |lacking: &Lacking| {
+        let missing = lacking.describe(&[lacking.verb]);
+        Failure::new(format!("`{name}`, which is reached through a pod: {missing}"))
+    };
+    lacking.iter().map(failure).collect()
 }
 
 async fn reach(

@@ -133,8 +133,8 @@ fn object(fields: &Map<String, Value>) -> Option<String> {
     if let Some(lines) = list("lines") {
         return Some(count(lines.len() as u64, "line"));
     }
-    if let Some(items) = fields.get("items").and_then(Value::as_array) {
-        return Some(count(items.len() as u64, "object"));
+    if let Some(objects) = list("items").or_else(|| list("objects")) {
+        return Some(count(objects.len() as u64, "object"));
     }
     let object = ["object", "after"].iter().find_map(|name| fields.get(*name)?.as_object())?;
     let kind = object.get("kind")?.as_str()?.to_ascii_lowercase();

@@ -16,6 +16,7 @@ use super::bind::Binder;
 use super::context::{ReadContext, RunContext};
 use super::error::{BindError, StepError};
 use super::templated::Problem;
+use crate::connect::kubernetes::Right;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Class, Failure};
 use crate::yaml::{Node, Shape};
@@ -73,6 +74,11 @@ pub trait StepKind: Send + Sync + Sized + 'static {
 
     /// The same for a body that cannot be bound yet, with its holes.
     fn template_lines(spec: &Self::Spec) -> Vec<String>;
+
+    /// What its account must be allowed to do in a cluster.
+    fn rights(_input: &Self::Input) -> Vec<RightNeeded> {
+        Vec::new()
+    }
 
     /// Looks at the target without changing it.
     fn preview(
@@ -176,6 +182,17 @@ pub struct Need {
     pub name: Option<String>,
 }
 
+/// A right in a cluster that a step needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RightNeeded {
+    /// The environment's name of the cluster.
+    pub connection: String,
+    /// The namespace; the cluster's own when absent.
+    pub namespace: Option<String>,
+    /// The right.
+    pub right: Right,
+}
+
 /// What a look at the target brought.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Preview {
@@ -258,6 +275,8 @@ pub trait Input: Debug + Send + Sync {
     fn lines(&self) -> Vec<String>;
     /// See [`StepKind::locks`].
     fn locks(&self) -> Vec<String>;
+    /// See [`StepKind::rights`].
+    fn rights(&self) -> Vec<RightNeeded>;
     /// See [`StepKind::preview`].
     fn preview<'a>(&'a self, cx: &'a ReadContext<'a>) -> BoxFuture<'a, Result<Preview, Failure>>;
     /// See [`StepKind::run`].
@@ -376,6 +395,9 @@ impl<K: StepKind> Input for TypedInput<K> {
     }
     fn locks(&self) -> Vec<String> {
         K::locks(&self.0)
+    }
+    fn rights(&self) -> Vec<RightNeeded> {
+        K::rights(&self.0)
     }
     fn preview<'a>(&'a self, cx: &'a ReadContext<'a>) -> BoxFuture<'a, Result<Preview, Failure>> {
         K::preview(&self.0, cx).boxed()

@@ -24,8 +24,8 @@ pub use confirm::{Confirm, ConfirmSpec};
 pub use context::{Gate, GateAnswer, ReadContext, RunContext, StepEvents, StopSignal};
 pub use error::{BindError, StepError};
 pub use kind::{
-    Anchor, Body, CheckContext, Done, Happened, Input, Kind, Need, Preview, Settled, StepKind, TookEffect,
-    Undo,
+    Anchor, Body, CheckContext, Done, Happened, Input, Kind, Need, Preview, RightNeeded, Settled, StepKind,
+    TookEffect, Undo,
 };
 pub use sql::Sql;
 

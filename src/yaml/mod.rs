@@ -14,6 +14,7 @@ mod meaning;
 mod node;
 mod place;
 mod scalar;
+mod stream;
 mod syntax;
 mod text;
 
@@ -25,6 +26,7 @@ mod tests;
 pub use document::Document;
 pub use limits::Limits;
 pub use node::{Node, Shape};
+pub use stream::documents;
 pub use text::read_text;
 
 use crate::diagnostic::{Diagnostics, SourceId, Span};

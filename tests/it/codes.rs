@@ -11,6 +11,7 @@ use runbook::template::{Expression, Scope, SqlTemplate, Template};
 use runbook::yaml::{Limits, read_text};
 use serde_json::json;
 
+use crate::support::snapshot::compare;
 use crate::support::{Loaded, files, load_text, package, stem};
 
 /// Codes that no small document raises, and why; each is raised by a test of its own or needs what no test has here.
@@ -48,12 +49,7 @@ fn load_example(path: &Path) -> Loaded {
 }
 
 fn snapshot(path: &Path, rendered: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(package().join("tests/snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.remove_snapshot_suffix();
-    settings.bind(|| insta::assert_snapshot!(format!("diagnostics__{}", stem(path)), rendered));
+    compare(&format!("diagnostics__{}", stem(path)), rendered);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::kubernetes::{Kubernetes, Namespace, pod};
 use crate::support::live::{Live, Ran};
+use crate::support::snapshot;
+use crate::support::webhook::Webhook;
 
 /// A namespace, and the program with the kubeconfig that leads there.
 struct Bench {
@@ -21,14 +23,6 @@ impl Bench {
 
     fn with(cluster: &'static Kubernetes, namespace: Namespace, kubeconfig: &str) -> Self {
         Self { cluster, namespace, live: Live::new().variable("KUBECONFIG", kubeconfig) }
-    }
-
-    /// The same namespace as a user who may do only this.
-    fn as_user(name: &str, rules: &[(&str, &str)]) -> Self {
-        let cluster = Kubernetes::shared();
-        let namespace = cluster.namespace(name);
-        let kubeconfig = cluster.user(&namespace, "limited", rules);
-        Self::with(cluster, namespace, &kubeconfig.display().to_string())
     }
 
     fn body(&self, steps: &str) -> String {
@@ -82,11 +76,6 @@ impl Bench {
 
 fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Everything a run has said, in one line and without the escapes of JSON.
-fn said(ran: &Ran) -> String {
-    in_one_line(&(ran.stdout.replace("\\\"", "\"") + &ran.stderr))
 }
 
 #[test]
@@ -249,7 +238,7 @@ fn the_values_of_a_secret_are_neither_shown_nor_kept() {
         .exits(0);
     assert_eq!(bench.json("secret/key")["data"]["password"], "aHVudGVyMg==");
     assert_eq!(ran.output("read")["object"]["data"]["password"], "[secret]");
-    let kept = bench.live.journals() + &said(&ran);
+    let kept = bench.live.journals() + &ran.said();
     assert!(!kept.contains("hunter2") && !kept.contains("aHVudGVyMg"), "{kept}");
 }
 
@@ -268,7 +257,7 @@ fn a_log_is_read_from_the_container_that_crashed() {
     assert_eq!(ran.output("all")["lines"], json!(["one", "two"]));
     assert_eq!(ran.output("end")["text"], "two\n");
     let failed = bench.run("  - { id: old, kubectl: { logs: { pod: talker, previous: true } } }\n").exits(1);
-    assert!(said(&failed).contains("previous terminated container"), "{}", said(&failed));
+    assert!(failed.said().contains("previous terminated container"), "{}", failed.said());
 }
 
 #[test]
@@ -321,7 +310,7 @@ fn a_program_that_does_not_succeed_says_how_it_ended() {
         let ran = bench.run(&format!(
             "  - {{ id: x, rollback: {{ none: a trial }}, {step}kubectl: {{ exec: {exec} }} }}\n"
         ));
-        let text = said(&ran.exits(exit));
+        let text = ran.exits(exit).said();
         assert!(text.contains(message), "{message} is not in\n{text}");
     };
     check(
@@ -331,7 +320,7 @@ fn a_program_that_does_not_succeed_says_how_it_ended() {
         "`sh` ended with exit code 7",
     );
     check("{ pod: tools, command: [sh, -c, 'echo it broke >&2; exit 7'] }", "", 1, "it broke");
-    check("{ pod: tools, command: [no-such-program] }", "", 1, "`no-such-program` did not end by itself");
+    check("{ pod: tools, command: [no-such-program] }", "", 1, "`no-such-program` was not started");
     check(
         "{ pod: tools, container: side, command: [ls] }",
         "",
@@ -363,7 +352,7 @@ fn a_pod_that_goes_in_the_middle_leaves_the_outcome_open() {
     std::thread::sleep(std::time::Duration::from_secs(2));
     bench.kubectl(&["delete", "pod", "tools", "--grace-period=0", "--force"]);
     let ran = running.finish();
-    let text = said(&ran);
+    let text = ran.said();
     // A status 137 is an answer; a connection that is gone is none.
     match ran.exit {
         Some(4) => assert!(text.contains("no answer from `sh`"), "{text}"),
@@ -378,7 +367,7 @@ fn what_is_wrong_names_the_object_and_what_to_do() {
     let check = |step: &str, messages: &[&str]| {
         let ran =
             bench.run(&format!("  - {{ id: x, rollback: {{ none: a trial }}, kubectl: {step} }}\n")).exits(1);
-        let text = said(&ran);
+        let text = ran.said();
         for message in messages {
             assert!(text.contains(message), "{message} is not in\n{text}");
         }
@@ -395,6 +384,10 @@ fn what_is_wrong_names_the_object_and_what_to_do() {
     check(
         "{ apply: { object: { apiVersion: v1, kind: ConfigMap, metadata: { name: Bad_Name } } } }",
         &["Invalid value: \"Bad_Name\"", "Correct the fields named here."],
+    );
+    check(
+        "{ apply: { object: { apiVersion: v1, kind: ConfigMap, metadata: { name: typo }, daata: { a: b } } } }",
+        &[".daata: field not declared in schema", "Correct the field named here."],
     );
     check("{ rollout_restart: cm/kube-root-ca.crt }", &["is no workload that can be restarted"]);
     bench.kubectl(&["create", "configmap", "there"]);
@@ -424,12 +417,77 @@ fn a_conflict_names_the_manager_and_the_field() {
         bench.run(&step)
     };
     let refused = apply(false).exits(1);
-    let text = said(&refused);
+    let text = refused.said();
     assert!(text.contains(".spec.replicas: conflict with \"kubectl-create\""), "{text}");
     assert!(text.contains("force_conflicts: true"), "{text}");
     assert_eq!(bench.json("deployment/backend")["spec"]["replicas"], 1);
     apply(true).exits(0);
     assert_eq!(bench.json("deployment/backend")["spec"]["replicas"], 2);
+}
+
+const MANIFEST: &str = r#"# Two objects, as kubectl takes them.
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+data: { text: "{{ $labels.pod }} is down" }
+---
+apiVersion: v1
+kind: List
+items:
+  - { apiVersion: v1, kind: ConfigMap, metadata: { name: limits }, data: { size: "SIZE" } }
+"#;
+
+#[test]
+fn a_manifest_is_applied_object_by_object_and_as_it_stands() {
+    let bench = Bench::new("manifest");
+    let apply = "
+  - id: applied
+    rollback: { none: a trial }
+    kubectl: { apply: { file: manifests/settings.yaml } }
+";
+    bench.live.sandbox.write("manifests/settings.yaml", &MANIFEST.replace("SIZE", "1"));
+    let planned = bench.plan(apply);
+    assert!(planned.contains("configmap/limits: it is not there yet, and is made"), "{planned}");
+    let ran = bench.run(apply).exits(0);
+    assert_eq!(ran.output("applied")["objects"][1]["before"], Value::Null);
+    assert_eq!(bench.json("cm/settings")["data"]["text"], "{{ $labels.pod }} is down");
+    bench.live.sandbox.write("manifests/settings.yaml", &MANIFEST.replace("SIZE", "2"));
+    let ran = bench.run(apply).exits(0);
+    let changed = |index: usize| ran.output("applied")["objects"][index]["changed"].clone();
+    assert_eq!([changed(0), changed(1)], [json!([]), json!(["data.size: 1 → 2"])]);
+    // What was written before the one that is refused stays, and the failure says so.
+    bench.kubectl(&["delete", "configmap", "settings"]);
+    let create = apply.replace("apply:", "create:");
+    let refused = bench.run(&create).exits(1);
+    let text = refused.failure("applied");
+    assert!(
+        text.contains("cannot create configmap/limits")
+            && text.contains("written before: configmap/settings"),
+        "{text}"
+    );
+    assert_eq!(refused.end("applied")["failure"]["applied"], "partly");
+    // The file that was applied is part of the journal.
+    assert!(bench.live.journals().contains("$labels.pod"), "the manifest is not pinned");
+}
+
+#[test]
+fn what_is_wrong_in_a_manifest_is_shown_in_the_manifest() {
+    let live = Live::new();
+    live.write(
+        "trial",
+        "connections: { cluster: kubernetes }
+steps:
+  - { id: x, rollback: { none: a trial }, kubectl: { apply: { file: objects.yaml } } }
+",
+    );
+    live.sandbox.write(
+        "objects.yaml",
+        "apiVersion: v1\nkind: ConfigMap\n---\napiVersion: v1\nkind: Secret\nmetadata: { name: key }\n\
+         stringData: { password: hunter2 }\n---\na: [1\n",
+    );
+    let checked = live.sandbox.run("check ./trial.yaml");
+    assert_eq!(checked.exit, Some(2), "{checked:?}");
+    snapshot::compare("manifest__problems", &checked.to_string());
 }
 
 #[test]
@@ -453,7 +511,7 @@ fn a_rollout_that_can_never_end_ends_at_once() {
 ",
         )
         .exits(1);
-    assert!(said(&failed).contains("does not start: ErrImageNeverPull"), "{}", said(&failed));
+    assert!(failed.said().contains("does not start: ErrImageNeverPull"), "{}", failed.said());
     assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
     let undo = "
   - { id: undo, kubectl: { rollout_undo: { target: deployment/backend } }, rollback: { none: a trial } }
@@ -473,39 +531,16 @@ fn a_rollout_that_can_never_end_ends_at_once() {
 }
 
 #[test]
-fn a_missing_right_is_named() {
-    let bench = Bench::as_user("rights", &[("get,list", "pods,deployments.apps")]);
-    bench.deployment("backend", 1);
-    let read = "  - { id: read, kubectl: { get: deployment/backend } }\n";
-    bench.run(read).exits(0);
-    let scale = "
-  - id: more
-    rollback: { none: a trial }
-    kubectl: { scale: { target: deployment/backend, replicas: 2 } }
-";
-    let refused = bench.run(scale).exits(1);
-    assert!(said(&refused).contains("cannot get resource \"deployments/scale\""), "{}", said(&refused));
-    assert!(said(&refused).contains("Ask for the right named here"), "{}", said(&refused));
-}
-
-#[test]
-fn a_plan_looks_for_the_pod_and_for_the_right_to_run_programs_in_it() {
-    let bench = Bench::as_user("look", &[("get,list", "pods"), ("get", "pods/exec")]);
+fn a_plan_looks_for_the_pod_before_a_program_is_started_in_it() {
+    let bench = Bench::new("look");
     bench.cluster.pod(&bench.namespace, "tools", "exec sleep 600", &[("app", "tools")]);
     let step = "
   - id: run
     rollback: { none: a trial }
     kubectl: { exec: { selector: app=tools, command: [touch, /tmp/there] } }
 ";
-    bench.live.write("trial", &bench.body(step));
-    let planned = bench.live.sandbox.run("plan ./trial.yaml");
-    let text = in_one_line(&planned.stdout);
-    assert_eq!(planned.exit, Some(1), "{text}");
-    let namespace = &bench.namespace.name;
+    let text = bench.plan(step);
     assert!(text.contains("pod tools runs, and has the container main"), "{text}");
-    assert!(text.contains(&format!("the right to create pods/exec in {namespace} is missing")), "{text}");
-    assert!(text.contains("{ apiGroups: [\"\"], resources: [pods/exec], verbs: [create] }"), "{text}");
-    assert!(!text.contains("the right to get pods/exec"), "{text}");
 }
 
 #[test]
@@ -524,7 +559,7 @@ fn the_wrong_cluster_is_noticed_before_the_first_step() {
     bench.live.run_with(&body, &["--env", "here"]).exits(0);
     bench.live.sandbox.write("runbook.yaml", &environment("another"));
     let refused = bench.live.run_with(&body, &["--env", "here"]).exits(6);
-    assert!(said(&refused).contains("leads to another target than expected"), "{}", said(&refused));
+    assert!(refused.said().contains("leads to another target than expected"), "{}", refused.said());
 }
 
 #[test]
@@ -532,16 +567,87 @@ fn without_a_cluster_the_first_words_say_why() {
     let live = Live::new();
     let body = "connections: { cluster: kubernetes }\nsteps:\n  - { id: x, kubectl: { get: pod/x } }\n";
     let nothing = live.run(body).exits(1);
-    assert!(said(&nothing).contains("there is no kubeconfig, and this is not a pod"), "{}", said(&nothing));
+    assert!(nothing.said().contains("there is no kubeconfig, and this is not a pod"), "{}", nothing.said());
     live.sandbox.write("config", "{ apiVersion: v1, kind: Config, contexts: [], clusters: [], users: [] }");
     let live = live.variable("KUBECONFIG", "config");
     let empty = live.run(body).exits(1);
-    assert!(said(&empty).contains("the kubeconfig has no current context"), "{}", said(&empty));
+    assert!(empty.said().contains("the kubeconfig has no current context"), "{}", empty.said());
     live.sandbox.write(
         "config",
         "{ apiVersion: v1, kind: Config, current-context: a, contexts: [{ name: a, context: { cluster: a, user: a } }], \
          clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }], users: [{ name: a, user: {} }] }",
     );
     let dead = live.run(body).exits(1);
-    assert!(said(&dead).contains("the API server cannot be reached"), "{}", said(&dead));
+    assert!(dead.said().contains("the API server cannot be reached"), "{}", dead.said());
+}
+
+#[test]
+fn a_policy_that_refuses_is_named_before_and_during_the_run() {
+    let bench = Bench::new("policy");
+    let step = "  - { id: x, rollback: { none: a trial }, kubectl: { create: { configmap: made, literals: { a: b } } } }\n";
+    let policy = Webhook::start(&bench.namespace, |request| {
+        let name = request["object"]["metadata"]["name"].as_str().unwrap_or_default();
+        (name == "made").then(|| "every ConfigMap needs an owner".to_owned())
+    });
+    let refused = bench.run(step).exits(1);
+    let text = refused.failure("x");
+    for part in [
+        "cannot create configmap/made: admission webhook \"policy.example.org\" denied the request",
+        "every ConfigMap needs an owner",
+        "Ask the owner of the policy that refused it.",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert_eq!(refused.end("x")["failure"]["applied"], "no");
+    assert!(bench.plan(step).contains("every ConfigMap needs an owner"), "{}", bench.plan(step));
+    drop(policy);
+    let _dead = Webhook::dead(&bench.namespace);
+    // The server may still know the old one for a moment.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    // Policies are asked before anything is stored, so this is no uncertain write.
+    let text = bench.run(step).exits(1).failure("x");
+    assert!(text.contains("failed calling webhook \"policy.example.org\""), "{text}");
+    assert!(text.contains("A policy of the cluster does not answer"), "{text}");
+}
+
+#[test]
+fn a_pod_that_ends_in_the_middle_or_before_is_told_apart() {
+    let bench = Bench::new("completes");
+    let exec = |pod: &str| {
+        format!(
+            "  - {{ id: x, rollback: {{ none: a trial }}, kubectl: {{ exec: {{ pod: {pod}, command: [sleep, '60'] }} }} }}\n"
+        )
+    };
+    let mut spec = pod("exec sleep 6");
+    spec["restartPolicy"] = json!("Never");
+    let object = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "short" }, "spec": spec });
+    bench.cluster.create(&bench.namespace, &object.to_string());
+    bench.cluster.wait(&bench.namespace, "condition=Ready", "pod/short");
+    let ran = bench.run(&exec("short"));
+    match ran.exit {
+        Some(4) => assert!(ran.failure("x").contains("no answer from `sleep`"), "{}", ran.said()),
+        Some(1) => assert!(ran.failure("x").contains("exit code 137"), "{}", ran.said()),
+        other => panic!("{other:?}: {}", ran.said()),
+    }
+    for _ in 0..100 {
+        if bench.json("pod/short")["status"]["phase"] == "Succeeded" {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let text = bench.run(&exec("short")).exits(1).failure("x");
+    assert!(text.contains("pod `short` is succeeded"), "{text}");
+}
+
+#[test]
+fn a_context_that_is_not_there_is_answered_with_those_that_are() {
+    let bench = Bench::new("context");
+    let kubeconfig = bench.cluster.kubeconfig().display();
+    let environment = format!(
+        "environments: {{ here: {{ connections: {{ cluster: {{ kubernetes: {{ kubeconfig: {kubeconfig}, context: nowhere }} }} }} }} }}"
+    );
+    bench.live.sandbox.write("runbook.yaml", &environment);
+    let body = bench.body("  - { id: x, kubectl: { get: { kind: pods } } }\n");
+    let text = bench.live.run_with(&body, &["--env", "here"]).exits(1).said();
+    assert!(text.contains("the kubeconfig has no context `nowhere`") && text.contains("It has: "), "{text}");
 }

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod accounts;
 mod assert;
+mod beside;
+mod channel;
 mod cli;
 mod cluster;
 mod codes;
@@ -18,10 +21,12 @@ mod journal;
 mod kubectl;
 mod layers;
 mod maintenance;
+mod outage;
 mod plan;
 mod readme;
 mod resume;
 mod retry;
+mod rights;
 mod run;
 mod runbooks;
 mod schemas;

@@ -1,5 +1,6 @@
 //! A database behind a pod: every runbook works through the API server as it does directly.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
@@ -27,7 +28,12 @@ impl Bench {
 
     /// Writes the environments `direct` and `tunnel`.
     fn environments(&self, pod: &str, port: u16) {
-        let (kubeconfig, namespace) = (Kubernetes::shared().kubeconfig().display(), &self.namespace.name);
+        self.environments_of(Kubernetes::shared().kubeconfig(), pod, port);
+    }
+
+    /// The same for somebody else.
+    fn environments_of(&self, kubeconfig: &Path, pod: &str, port: u16) {
+        let (kubeconfig, namespace) = (kubeconfig.display(), &self.namespace.name);
         let dsn = format!("host=127.0.0.1 port={port} user=postgres dbname=postgres");
         self.live.sandbox.write(
             "runbook.yaml",
@@ -75,9 +81,19 @@ fn steps_end_the_same_directly_and_through_the_pod() {
         assert_eq!(direct.output(step)["rows"], tunnel.output(step)["rows"], "{step}");
     }
     assert_eq!(tunnel.output("read")["row_count"], 50_000);
-    bench.environments("selector: app=postgres", bench.port);
+    // A service has ports of its own.
+    let ports = format!("--tcp=5432:{}", bench.port);
+    let service = ["create", "service", "clusterip", "postgres", &ports, "-n", &bench.namespace.name];
+    Kubernetes::shared().kubectl(&service);
     let sum = "  - { id: sum, sql: \"SELECT sum(n) AS sum FROM t\" }\n";
-    assert_eq!(bench.run("tunnel", sum).exits(0).output("sum")["rows"], json!([{ "sum": 1_250_025_000 }]));
+    for (place, port) in [("selector: app=postgres", bench.port), ("service: postgres", 5432)] {
+        bench.environments(place, port);
+        let ran = bench.run("tunnel", sum).exits(0);
+        assert_eq!(ran.output("sum")["rows"], json!([{ "sum": 1_250_025_000 }]), "{place}");
+    }
+    bench.environments("service: postgres", 5433);
+    let refused = bench.run("tunnel", sum).exits(1);
+    assert!(refused.stdout.contains("service `postgres` has no port 5433"), "{}", refused.stdout);
 }
 
 #[test]
@@ -97,6 +113,34 @@ fn a_statement_is_cancelled_through_the_pod() {
     let ran = running.finish();
     assert_eq!(ran.exit, Some(130), "{}", ran.stdout);
     assert!(ran.stdout.contains("cancelled on the server"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_rights_on_the_way_are_asked_for_before_the_first_step() {
+    let bench = Bench::new("way");
+    let step = "  - { id: x, sql: 'SELECT 1' }\n";
+    let check = |user: &str, rules: &[(&str, &str)], place: &str, missing: &[&str]| {
+        let kubeconfig = Kubernetes::shared().user(&bench.namespace, user, rules);
+        bench.environments_of(&kubeconfig, place, bench.port);
+        let ran = bench.run("tunnel", step);
+        let text = ran.stdout + &ran.stderr;
+        for right in missing {
+            let line = format!("`db`, which is reached through a pod: the right to {right} in");
+            assert!(text.contains(&line), "{line} is not in\n{text}");
+        }
+        assert_eq!(ran.exit, Some(i32::from(!missing.is_empty())), "{text}");
+    };
+    check("nobody", &[], "pod: postgres-0", &["get pods/portforward", "create pods/portforward"]);
+    check("half", &[("get,create", "pods/portforward")], "selector: app=postgres", &["list pods"]);
+    check(
+        "service",
+        &[("get,create", "pods/portforward")],
+        "service: postgres",
+        &["get services", "list pods"],
+    );
+    check("named", &[("get,create", "pods/portforward")], "pod: postgres-0", &[]);
+    let enough = [("get,create", "pods/portforward"), ("list", "pods")];
+    check("selecting", &enough, "selector: app=postgres", &[]);
 }
 
 #[test]

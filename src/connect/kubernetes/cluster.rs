@@ -9,6 +9,7 @@ use kube::Client;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use super::account::Account;
 use super::config::{Found, KubernetesConfig};
 use super::error::ApiError;
 use super::resource::Resource;
@@ -43,9 +44,9 @@ pub struct Cluster {
     access: Access,
 }
 
-/// What every holder shares: the client, and what was learned of the server.
+/// What every holder shares: the account, and what was learned of the server.
 pub(super) struct Shared {
-    pub(super) client: Client,
+    pub(super) account: Account,
     pub(super) context: String,
     pub(super) server: String,
     pub(super) namespace: String,
@@ -77,17 +78,8 @@ impl Cluster {
         let Found { config, context } = config.find(process).await?;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let namespace = config.default_namespace.clone();
-        // kube waits for a plugin where it stands; it also starts the client's own task, so it needs the runtime.
-        let runtime = tokio::runtime::Handle::current();
-        let made = tokio::task::spawn_blocking(move || {
-            let _inside = runtime.enter();
-            Client::try_from(config)
-        });
-        let client = made
-            .await
-            .map_err(|error| Failure::new(error.to_string()))?
-            .map_err(|error| ApiError::of(&error).failure("use the cluster's credentials"))?;
-        let shared = Shared { client, context, server, namespace, served: OnceCell::new() };
+        let account = Account::open(config).await?;
+        let shared = Shared { account, context, server, namespace, served: OnceCell::new() };
         Ok(Self { shared: Arc::new(shared), access: Access::Read })
     }
 
@@ -157,8 +149,9 @@ impl Cluster {
     pub(super) async fn text(&self, uri: &str) -> Result<Text, ApiError> {
         let request =
             Request::get(uri).body(Vec::new()).map_err(|error| ApiError::local(error.to_string()))?;
-        let mut stream =
-            Box::pin(self.shared.client.request_stream(request).await.map_err(|error| ApiError::of(&error))?);
+        let client = self.shared.account.current().await.client;
+        let stream = client.request_stream(request).await;
+        let mut stream = Box::pin(stream.map_err(|error| ApiError::of(&error))?);
         let mut tail = Tail::default();
         let mut chunk = vec![0; 64 << 10];
         loop {
@@ -177,19 +170,32 @@ impl Cluster {
         self.send(&call).await
     }
 
+    /// Sends a request, and once more with new credentials where the first ones were refused: that is said before
+    /// anything is done, so a write can be repeated, too.
     async fn send(&self, call: &Call<'_>) -> Result<Value, ApiError> {
-        let body = call.body.map(serde_json::to_vec).transpose();
-        let body = body.map_err(|error| ApiError::local(error.to_string()))?.unwrap_or_default();
-        let mut request = Request::builder().method(call.method.clone()).uri(uri(call.path, call.query));
-        if call.body.is_some() {
-            request = request.header("content-type", call.content_type);
+        let current = self.shared.account.current().await;
+        match send_by(&current.client, call).await {
+            Err(error) if error.is_unauthorized() => match self.shared.account.renewed(&current).await? {
+                Some(client) => send_by(&client, call).await,
+                None => Err(error),
+            },
+            answer => answer,
         }
-        let request = request.body(body).map_err(|error| ApiError::local(error.to_string()))?;
-        let sent = self.shared.client.request::<Value>(request);
-        match tokio::time::timeout(PATIENCE, sent).await {
-            Ok(answer) => answer.map_err(|error| ApiError::of(&error)),
-            Err(_) => Err(ApiError::silent(PATIENCE.as_secs())),
-        }
+    }
+}
+
+async fn send_by(client: &Client, call: &Call<'_>) -> Result<Value, ApiError> {
+    let body = call.body.map(serde_json::to_vec).transpose();
+    let body = body.map_err(|error| ApiError::local(error.to_string()))?.unwrap_or_default();
+    let mut request = Request::builder().method(call.method.clone()).uri(uri(call.path, call.query));
+    if call.body.is_some() {
+        request = request.header("content-type", call.content_type);
+    }
+    let request = request.body(body).map_err(|error| ApiError::local(error.to_string()))?;
+    let sent = client.request::<Value>(request);
+    match tokio::time::timeout(PATIENCE, sent).await {
+        Ok(answer) => answer.map_err(|error| ApiError::of(&error)),
+        Err(_) => Err(ApiError::silent(PATIENCE.as_secs())),
     }
 }
 

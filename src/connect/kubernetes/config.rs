@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
+use super::proxy;
 use crate::model::{Failure, ProcessEnvironment};
 
 /// How long the server may take to take a connection.
@@ -54,10 +55,10 @@ impl KubernetesConfig {
             Source::InCluster => in_cluster()?,
             Source::Context { name, kubeconfig } => {
                 let files = kubeconfig.clone().map_or_else(|| files(process), |file| vec![file]);
-                from_files(&files, name.as_deref()).await?
+                from_files(&files, name.as_deref(), process).await?
             }
             Source::Ambient => match files(process) {
-                files if files.iter().any(|file| file.exists()) => from_files(&files, None).await?,
+                files if files.iter().any(|file| file.exists()) => from_files(&files, None, process).await?,
                 _ if process.get("KUBERNETES_SERVICE_HOST").is_some() => in_cluster()?,
                 files => return Err(nothing_found(&files)),
             },
@@ -70,9 +71,13 @@ impl KubernetesConfig {
     }
 }
 
-/// kube retries writes after answers that a write may have preceded, and never says who it is.
+/// kube retries writes after answers that a write may have preceded, never says who it is, and prefers a token that is
+/// written out to one in a file, which may be newer.
 fn harden(config: &mut Config) {
     config.default_retry = false;
+    if config.auth_info.token_file.is_some() {
+        config.auth_info.token = None;
+    }
     config.connect_timeout = Some(CONNECT);
     let agent = concat!("runbook/", env!("CARGO_PKG_VERSION"));
     config.headers.push((HeaderName::from_static("user-agent"), HeaderValue::from_static(agent)));
@@ -97,7 +102,11 @@ fn files(process: &ProcessEnvironment) -> Vec<PathBuf> {
     }
 }
 
-async fn from_files(files: &[PathBuf], context: Option<&str>) -> Result<Found, Failure> {
+async fn from_files(
+    files: &[PathBuf],
+    context: Option<&str>,
+    process: &ProcessEnvironment,
+) -> Result<Found, Failure> {
     let mut merged: Option<Kubeconfig> = None;
     for file in files.iter().filter(|file| file.exists()) {
         let unreadable = |error: kube::config::KubeconfigError| {
@@ -117,11 +126,31 @@ async fn from_files(files: &[PathBuf], context: Option<&str>) -> Result<Found, F
         return Err(no_context(&name, &contexts));
     }
     let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
-        Failure::new(format!("the context `{name}` cannot be used: {error}"))
-            .help("Check its cluster and its user with `kubectl config view`.")
+    let own_proxy = own_proxy(&kubeconfig, &name);
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
+        Failure::new(format!("the context `{name}` cannot be used: {}", in_full(&error)))
+            .help("Check its cluster and its user with `kubectl config view`, and NO_PROXY.")
     })?;
+    config.proxy_url = match own_proxy {
+        Some(text) => Some(proxy::parse(&text, "`proxy-url`")?),
+        // kube holds NO_PROXY against the proxy, and not against the server.
+        None => proxy::of_environment(&config.cluster_url, process)?,
+    };
     Ok(Found { config, context: format!("context {name}") })
+}
+
+/// The proxy that the kubeconfig gives a context; `NO_PROXY` does not touch it.
+fn own_proxy(kubeconfig: &Kubeconfig, context: &str) -> Option<String> {
+    let named = kubeconfig.contexts.iter().find(|named| named.name == context)?;
+    let cluster = &named.context.as_ref()?.cluster;
+    let cluster = kubeconfig.clusters.iter().find(|named| named.name == *cluster)?.cluster.as_ref()?;
+    cluster.proxy_url.clone().filter(|url| !url.is_empty())
+}
+
+/// An error with what caused it.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn no_context(name: &str, contexts: &[String]) -> Failure {

@@ -6,8 +6,8 @@ use tokio::io::AsyncWrite;
 use super::cluster::{Access, Cluster};
 use super::error::ApiError;
 use super::exec::{self, ExecError, ExecOutcome, ExecRequest, PrivateEnvironment, Stdin};
-use super::identity::Right;
 use super::pods::{container, not_running};
+use super::rights::{Right, Which};
 
 /// One container of a pod that runs.
 #[derive(Debug, Clone)]
@@ -52,20 +52,12 @@ impl Container {
         &self.name
     }
 
-    /// The rights without which nothing can be started in it. A connection over WebSocket is a GET to some servers and
-    /// a create to others.
+    /// The rights that the account lacks to start something in it.
     pub async fn lacking(&self) -> Result<Vec<String>, ApiError> {
         let mut lacking = Vec::new();
-        for verb in ["get", "create"] {
-            let right = Right {
-                verb,
-                group: String::new(),
-                resource: "pods/exec".to_owned(),
-                name: Some(self.pod.clone()),
-            };
-            if let Err(reason) = self.cluster.may(&right, &self.namespace).await? {
-                lacking.push(right.lacking(&self.namespace, &reason));
-            }
+        for right in Right::connecting("exec", &Which::Named(self.pod.clone())) {
+            let lacks = self.cluster.lacks(&right, &self.namespace).await?;
+            lacking.extend(lacks.map(|lacks| lacks.describe(&[lacks.verb])));
         }
         Ok(lacking)
     }
@@ -90,7 +82,9 @@ impl Container {
             command,
             private,
         };
-        match exec::exec(&self.cluster.shared.client, &request, stdin, stdout, stderr, progress).await {
+        // The pod was looked at just before, so credentials that have run out were renewed by that.
+        let client = self.cluster.shared.account.current().await.client;
+        match exec::exec(&client, &request, stdin, stdout, stderr, progress).await {
             Ok(outcome) => Ok(outcome),
             Err(ExecError::Refused(error)) => Err(ApiError { unknown: false, ..ApiError::of(&error) }),
             Err(error) => Ok(ExecOutcome::Lost(error.to_string())),

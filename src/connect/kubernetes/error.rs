@@ -78,15 +78,24 @@ impl ApiError {
             "" => cause.message.clone(),
             field => format!("{field}: {}", cause.message),
         });
+        let news = |cause: &String| !status.message.contains(cause.as_str());
         Self {
             code: Some(status.code),
             reason: status.reason.clone(),
             message: status.message.clone(),
-            causes: causes.collect(),
-            // A gateway's answer, and a server's that gave up, say nothing about what was done.
-            unknown: matches!(status.code, 500 | 502 | 504),
-            transient: matches!(status.code, 429 | 500 | 502 | 503 | 504),
+            causes: causes.filter(news).collect(),
+            // A gateway's answer, and a server's that gave up, say nothing about what was done; policies are asked, and
+            // fields are looked at, before anything is.
+            unknown: matches!(status.code, 500 | 502 | 504)
+                && !is_silent_policy(&status.message)
+                && !is_no_object(&status.message),
+            transient: matches!(status.code, 429 | 500 | 502 | 503 | 504) && !is_no_object(&status.message),
         }
+    }
+
+    /// Whether the server does not take the credentials.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.code == Some(401)
     }
 
     /// Whether the object, or what was asked for, is not there.
@@ -126,6 +135,10 @@ impl ApiError {
                 "Leave these fields to the manager named, or take them with `force_conflicts: true`."
             }
             (409, _) => "Somebody else changed it meanwhile: look at it again, then run the step again.",
+            (500, _) if is_silent_policy(&self.message) => {
+                "A policy of the cluster does not answer: wait, or ask its owner."
+            }
+            (500, _) if is_no_object(&self.message) => "Correct the field named here.",
             (413, _) => "Make the object smaller: the server takes requests of 3 MiB at most.",
             (422, _) => "Correct the fields named here.",
             (429, _) => "A disruption budget or the server's load stands against it: wait, then try again.",
@@ -133,6 +146,16 @@ impl ApiError {
             _ => return None,
         })
     }
+}
+
+/// Whether a webhook that must be asked first could not be.
+fn is_silent_policy(message: &str) -> bool {
+    message.contains("failed calling webhook") || message.contains("failed calling admission webhook")
+}
+
+/// Whether an apply has fields that its kind does not have, for which servers answer as for their own faults.
+fn is_no_object(message: &str) -> bool {
+    message.contains("failed to create typed patch object")
 }
 
 fn is_connect(error: &Error) -> bool {

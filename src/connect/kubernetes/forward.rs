@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use kube::api::Portforwarder;
+use kube::{Api, Client};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
@@ -16,6 +16,7 @@ use super::cluster::Cluster;
 use super::error::ApiError;
 use super::pods::Pick;
 use super::resource::Resource;
+use super::rights::{Lacking, Right, Which};
 use crate::connect::tunnel::{Dial, Pipe};
 
 /// Which pod is meant.
@@ -44,6 +45,31 @@ impl PodTunnel {
         Self { cluster, address }
     }
 
+    /// What a connection takes.
+    fn rights(&self) -> Vec<Right> {
+        let PodAddress { pod, selector, service, .. } = &self.address;
+        let list = || Right::on("list", "pods", Which::Any);
+        let (mut rights, which) = match (pod, selector, service) {
+            (Some(pod), ..) => (Vec::new(), Which::Named(pod.clone())),
+            (_, Some(labels), _) => (vec![list()], Which::Selected(labels.clone())),
+            (.., service) => {
+                let named = Which::Named(service.clone().unwrap_or_default());
+                (vec![Right::on("get", "services", named), list()], Which::Any)
+            }
+        };
+        rights.extend(Right::connecting("portforward", &which));
+        rights
+    }
+
+    /// What the account lacks of it.
+    pub async fn lacking(&self) -> Vec<Lacking> {
+        let mut lacking = Vec::new();
+        for right in self.rights() {
+            lacking.extend(self.cluster.lacks(&right, self.namespace()).await.ok().flatten());
+        }
+        lacking
+    }
+
     /// The pod's namespace.
     pub fn namespace(&self) -> &str {
         self.address.namespace.as_deref().unwrap_or(self.cluster.namespace())
@@ -51,14 +77,26 @@ impl PodTunnel {
 
     async fn open(&self, port: u16) -> Result<Tunnel, ApiError> {
         let (pod, port) = self.place(port).await?;
-        let pods: Api<Pod> = Api::namespaced(self.cluster.shared.client.clone(), self.namespace());
-        let mut forward = pods.portforward(&pod, &[port]).await.map_err(|error| ApiError::of(&error))?;
+        let account = &self.cluster.shared.account;
+        let current = account.current().await;
+        let mut forward = match self.connect(current.client.clone(), &pod, port).await {
+            Err(error) if error.is_unauthorized() => match account.renewed(&current).await? {
+                Some(client) => self.connect(client, &pod, port).await?,
+                None => return Err(error),
+            },
+            connected => connected?,
+        };
         let stream = forward.take_stream(port);
         let error = forward.take_error(port).map(futures_util::FutureExt::boxed);
         match (stream, error) {
             (Some(stream), Some(error)) => Ok(Tunnel { stream, error: Some(error), _forward: forward }),
             _ => Err(ApiError::local("the port cannot be forwarded")),
         }
+    }
+
+    async fn connect(&self, client: Client, pod: &str, port: u16) -> Result<Portforwarder, ApiError> {
+        let pods: Api<Pod> = Api::namespaced(client, self.namespace());
+        pods.portforward(pod, &[port]).await.map_err(|error| ApiError::of(&error))
     }
 
     /// The name of the pod it leads to now, and the pod's own port.

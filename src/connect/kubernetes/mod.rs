@@ -5,6 +5,7 @@
 //! written back. Every write passes [`Cluster`]'s one gateway, which makes it a server-side dry run, or refuses it, where
 //! that is all the caller may do.
 
+mod account;
 mod cluster;
 mod config;
 mod container;
@@ -16,7 +17,9 @@ mod identity;
 mod objects;
 mod path;
 mod pods;
+mod proxy;
 mod resource;
+mod rights;
 
 pub use cluster::{Access, Cluster, Text};
 pub use config::{KubernetesConfig, Source};
@@ -24,8 +27,9 @@ pub use container::Container;
 pub use error::ApiError;
 pub use exec::{ExecOutcome, PrivateEnvironment, Stdin, with_limit};
 pub use forward::{PodAddress, PodTunnel};
-pub use identity::{ClusterIdentity, Right};
+pub use identity::ClusterIdentity;
 pub use objects::{Deletion, ListOptions, PatchKind, Write};
 pub use path::{JsonPath, PathError, is_text};
 pub use pods::{Pick, container, is_ready, waiting};
 pub use resource::Resource;
+pub use rights::{Lacking, Right, Which};

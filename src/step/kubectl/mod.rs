@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::bind::Binder;
 use super::context::{ReadContext, RunContext};
 use super::error::{BindError, StepError};
-use super::kind::{Anchor, CheckContext, Done, Need, Preview, StepKind};
+use super::kind::{Anchor, CheckContext, Done, Need, Preview, RightNeeded, StepKind};
 use super::templated::Problem;
 use crate::connect::kubernetes::Access;
 use crate::diagnostic::{Code, Severity};
@@ -52,7 +52,7 @@ impl StepKind for Kubectl {
         let verbs = spec.verbs();
         let problem = match verbs.as_slice() {
             [(name, verb)] => match verb.check() {
-                None => return,
+                None => return spec.complete(cx),
                 Some((message, help)) => (Anchor::Key(name), message, help),
             },
             [] => (
@@ -125,6 +125,15 @@ impl StepKind for Kubectl {
 
     fn template_lines(spec: &KubectlSpec) -> Vec<String> {
         vec![Self::summary(spec)]
+    }
+
+    fn rights(input: &KubectlInput) -> Vec<RightNeeded> {
+        let needed = |right| RightNeeded {
+            connection: input.connection.clone(),
+            namespace: input.namespace.clone(),
+            right,
+        };
+        input.verb.rights().into_iter().map(needed).collect()
     }
 
     async fn preview(input: &KubectlInput, cx: &ReadContext<'_>) -> Result<Preview, Failure> {

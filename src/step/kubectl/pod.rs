@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::target::PickSpec;
-use crate::connect::kubernetes::{ApiError, Cluster, Container, Pick, container};
+use crate::connect::kubernetes::{ApiError, Cluster, Container, Pick, Right, Which, container};
 use crate::step::bind::Binder;
 use crate::step::error::BindError;
 use crate::step::templated::Text;
@@ -50,6 +50,17 @@ impl BoundPod {
         match (&self.pod, &self.selector) {
             (Some(pod), _) => pod.clone(),
             (None, selector) => format!("-l {}", selector.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// What it takes to look at it, and which pods are meant.
+    pub(super) fn rights(&self) -> (Right, Which) {
+        match &self.pod {
+            Some(name) => {
+                let named = Which::Named(name.clone());
+                (Right::on("get", "pods", named.clone()), named)
+            }
+            None => (Right::on("list", "pods", Which::Any), Which::Selected(self.labels().to_owned())),
         }
     }
 

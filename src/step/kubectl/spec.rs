@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::verb::{AnyVerb, Verb as _};
 use super::verbs;
+use crate::step::kind::CheckContext;
 use crate::step::templated::Text;
 
 macro_rules! spec {
@@ -26,6 +27,11 @@ macro_rules! spec {
                 let mut found: Vec<(&'static str, &dyn AnyVerb)> = Vec::new();
                 $(if let Some(verb) = &self.$key { found.push((<$verb>::NAME, verb)); })*
                 found
+            }
+
+            /// Reads the files that the verbs name.
+            pub(super) fn complete(&mut self, cx: &mut CheckContext<'_>) {
+                $(if let Some(verb) = &mut self.$key { verb.complete(cx); })*
             }
         }
     };

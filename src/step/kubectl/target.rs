@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::connect::kubernetes::{ApiError, Cluster, ListOptions, Pick, Resource};
+use crate::connect::kubernetes::{ApiError, Cluster, ListOptions, Pick, Resource, Right, Which};
 use crate::step::bind::Binder;
 use crate::step::error::BindError;
 use crate::step::templated::Text;
@@ -209,6 +209,22 @@ impl BoundTarget {
             (None, Some(selector)) => format!("{} -l {selector}", self.kind),
             (None, None) => self.kind.clone(),
         }
+    }
+
+    /// Which objects a right on it is about.
+    pub(super) fn which(&self) -> Which {
+        match (&self.name, &self.selector) {
+            (Some(name), _) => Which::Named(name.clone()),
+            (None, Some(labels)) => Which::Selected(labels.clone()),
+            (None, None) => Which::Any,
+        }
+    }
+
+    /// What it takes to find it by [`BoundTarget::one`], and then to do this with it, or with a part of it.
+    pub(super) fn rights(&self, verbs: &[&'static str], part: &'static str) -> Vec<Right> {
+        let find = self.name.is_none().then(|| Right::on("list", &self.kind, Which::Any));
+        let then = verbs.iter().map(|verb| Right::on(verb, &self.kind, self.which()).part(part));
+        find.into_iter().chain(then).collect()
     }
 
     /// Which of several pods is taken.

@@ -11,12 +11,12 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::{Access, ApiError, Cluster};
+use crate::connect::kubernetes::{Access, ApiError, Cluster, Right};
 use crate::model::{Applied, Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::context::RunContext;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{Done, Preview};
+use crate::step::kind::{CheckContext, Done, Preview};
 
 /// How long a write that must stop may take to be answered, before its outcome counts as unknown.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +30,9 @@ pub(super) trait Verb: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'st
     /// The body bound.
     type Input: Serialize + Debug + Send + Sync;
 
+    /// Reads the files beside the runbook that it names.
+    fn complete(&mut self, _cx: &mut CheckContext<'_>) {}
+
     /// What the types alone cannot rule out: the message and the help.
     fn check(&self) -> Option<(String, String)> {
         None
@@ -41,6 +44,11 @@ pub(super) trait Verb: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'st
     /// What it does, in a few words.
     fn summary(&self) -> String;
 
+    /// The fields of the output of what is written here.
+    fn fields(&self) -> &'static [&'static str] {
+        Self::FIELDS
+    }
+
     /// Renders the body.
     fn bind(&self, binder: &Binder<'_>) -> Result<Self::Input, BindError>;
 
@@ -49,6 +57,9 @@ pub(super) trait Verb: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'st
 
     /// What it will do, line by line.
     fn lines(input: &Self::Input) -> Vec<String>;
+
+    /// What the account must be allowed to do.
+    fn rights(input: &Self::Input) -> Vec<Right>;
 
     /// Looks at the target; a write made here is a dry run.
     fn preview(
@@ -137,7 +148,7 @@ impl<V: Verb> AnyVerb for V {
         Verb::summary(self)
     }
     fn fields(&self) -> &'static [&'static str] {
-        V::FIELDS
+        Verb::fields(self)
     }
     fn bind(&self, binder: &Binder<'_>) -> Result<BoundVerb, BindError> {
         Ok(BoundVerb { name: V::NAME, input: Box::new(TypedInput::<V>(Verb::bind(self, binder)?)) })
@@ -157,6 +168,9 @@ impl BoundVerb {
     }
     pub(super) fn lines(&self) -> Vec<String> {
         self.input.lines()
+    }
+    pub(super) fn rights(&self) -> Vec<Right> {
+        self.input.rights()
     }
     pub(super) async fn preview(&self, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         self.input.preview(cluster, namespace).await
@@ -178,6 +192,7 @@ trait AnyInput: Debug + Send + Sync {
     fn to_json(&self) -> Value;
     fn class(&self) -> Class;
     fn lines(&self) -> Vec<String>;
+    fn rights(&self) -> Vec<Right>;
     fn preview<'a>(
         &'a self,
         cluster: &'a Cluster,
@@ -203,6 +218,9 @@ impl<V: Verb> AnyInput for TypedInput<V> {
     }
     fn lines(&self) -> Vec<String> {
         V::lines(&self.0)
+    }
+    fn rights(&self) -> Vec<Right> {
+        V::rights(&self.0)
     }
     fn preview<'a>(
         &'a self,

@@ -104,11 +104,12 @@ impl ContainerProgram<'_> {
     fn not_started(&self, reason: &str, message: &str) -> StepError {
         const NOTHING_RAN: &[&str] =
             &["not found", "no such file or directory", "permission denied", "OCI runtime exec failed"];
-        let failure = Failure::new(format!("`{}` did not end by itself: {message}", self.program));
         if reason == "NotFound" || NOTHING_RAN.iter().any(|text| message.contains(text)) {
             let help = "Check the program, the container, and that it has `timeout`, `sh`, `head` and `cat`.";
+            let failure = Failure::new(format!("`{}` was not started: {message}", self.program));
             return StepError::Failed(failure.help(help));
         }
+        let failure = Failure::new(format!("nobody knows how `{}` ended: {message}", self.program));
         StepError::Uncertain(failure.applied(Applied::Unknown))
     }
 

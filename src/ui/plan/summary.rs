@@ -48,7 +48,7 @@ impl Page<'_> {
         let comes_to = |wanted| {
             let is =
                 move |step: &&&PlannedStep| step.undo.as_ref().is_some_and(|undo| undo.comes_to == wanted);
-            effects.iter().filter(is).next_back()
+            effects.iter().rfind(is)
         };
         let text = match (comes_to(UndoResult::NoReturn), comes_to(UndoResult::Undone)) {
             (None, None) => return,

@@ -58,6 +58,11 @@ impl Kubernetes {
         &self.kubeconfig
     }
 
+    /// kubectl itself.
+    pub(crate) fn program(&self) -> &Path {
+        &self.kubectl
+    }
+
     /// Runs kubectl beside the code under test, and returns what it printed.
     #[track_caller]
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
@@ -118,14 +123,36 @@ impl Kubernetes {
     /// A kubeconfig file with a token; one that the cluster does not know is as good as an expired one.
     #[track_caller]
     pub(crate) fn kubeconfig_with(&self, namespace: &Namespace, name: &str, token: &str) -> PathBuf {
-        let admin = self.kubectl(&["config", "view", "--raw", "--minify", "--flatten", "--output=json"]);
-        let mut config: Value = serde_json::from_str(&admin).unwrap();
-        config["users"] = json!([{ "name": name, "user": { "token": token } }]);
-        config["contexts"][0]["context"]["user"] = json!(name);
+        self.kubeconfig_of(namespace, name, &json!({ "user": { "token": token } }))
+    }
+
+    /// A kubeconfig file with another user, and with these fields of the cluster instead of its own.
+    #[track_caller]
+    pub(crate) fn kubeconfig_of(&self, namespace: &Namespace, name: &str, parts: &Value) -> PathBuf {
+        let mut config = self.config();
+        if let Some(user) = parts.get("user") {
+            config["users"] = json!([{ "name": name, "user": user }]);
+            config["contexts"][0]["context"]["user"] = json!(name);
+        }
+        for (field, value) in parts["cluster"].as_object().into_iter().flatten() {
+            config["clusters"][0]["cluster"][field] = value.clone();
+        }
         config["contexts"][0]["context"]["namespace"] = json!(namespace.name);
         let path = namespace.folder.path().join(name);
         std::fs::write(&path, config.to_string()).unwrap();
         path
+    }
+
+    /// The address of the API server, as `host:port`.
+    pub(crate) fn server(&self) -> String {
+        let config = self.config();
+        let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap();
+        server.trim_start_matches("https://").trim_end_matches('/').to_owned()
+    }
+
+    fn config(&self) -> Value {
+        let admin = self.kubectl(&["config", "view", "--raw", "--minify", "--flatten", "--output=json"]);
+        serde_json::from_str(&admin).unwrap()
     }
 
     /// Runs a shell command as a pod with this machine's programs, labelled, and waits until it runs.
@@ -164,7 +191,8 @@ impl Kubernetes {
         }
     }
 
-    fn token(&self, namespace: &Namespace, name: &str) -> String {
+    /// The token of a user.
+    pub(crate) fn token(&self, namespace: &Namespace, name: &str) -> String {
         let secret = format!("secret/{name}");
         let token = self.until(namespace, &["get", &secret, "--template={{.data.token | base64decode}}"]);
         token.trim().to_owned()

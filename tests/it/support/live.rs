@@ -1,7 +1,7 @@
 //! [`Live`]: a sandbox with a database of its own, in which runbooks written in the test are run by the real program.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -54,6 +54,14 @@ impl Live {
         let live = Self::new();
         live.psql(sql);
         live
+    }
+
+    /// Writes the environment `here`, in which `cluster` is where a kubeconfig leads.
+    pub(crate) fn write_cluster(&self, kubeconfig: &Path) {
+        let kubeconfig = kubeconfig.display();
+        let cluster = format!("cluster: {{ kubernetes: {{ kubeconfig: {kubeconfig} }} }}");
+        let text = format!("environments: {{ here: {{ connections: {{ {cluster} }} }} }}");
+        self.sandbox.write("runbook.yaml", &text);
     }
 
     /// Sets a variable of the program's environment.
@@ -248,6 +256,12 @@ impl Ran {
     pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.exit, Some(code), "{}\n{}", self.stdout, self.stderr);
         self
+    }
+
+    /// Everything it has said, in one line and without the escapes of JSON.
+    pub(crate) fn said(&self) -> String {
+        let text = self.stdout.replace("\\\"", "\"") + &self.stderr;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// The events of a name that concern a step, children included.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::connect::kubernetes::{ApiError, Cluster, PatchKind, Write};
-use crate::model::{Class, Effect, Failure};
+use crate::model::{Applied, Class, Effect, Failure};
 use crate::step::error::StepError;
 use crate::step::kind::{Done, Preview};
 use crate::step::kubectl::object::{changes, kept};
@@ -56,6 +56,17 @@ impl Change<'_> {
             changes => changes,
         })
     }
+}
+
+/// A failure after others of the same step were changed has left something; `done` says what was done to them.
+pub(super) fn partly(error: StepError, done: &str, names: &[String]) -> StepError {
+    if names.is_empty() {
+        return error;
+    }
+    error.map(|mut failure| {
+        failure.details.push(format!("{done}: {}", names.join(", ")));
+        if failure.applied == Applied::No { failure.applied(Applied::Partly) } else { failure }
+    })
 }
 
 /// What a change of an object of this kind does to the world.

@@ -2,15 +2,15 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::manifest::{BoundManifest, Manifest, meant};
-use crate::connect::kubernetes::{ApiError, Cluster};
+use super::manifest::{BoundManifest, Manifest};
+use super::write::{How, Writing};
+use crate::connect::kubernetes::{Cluster, Right};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{Done, Preview};
-use crate::step::kubectl::object::kept;
+use crate::step::kind::{CheckContext, Done, Preview};
 use crate::step::kubectl::verb::{Verb, VerbContext};
 
 /// Makes a new object; one of its name must not be there.
@@ -26,20 +26,19 @@ pub(in crate::step::kubectl) struct CreateInput {
 }
 
 impl CreateInput {
-    fn doing(&self) -> String {
-        format!("create {}", self.manifest.shown())
-    }
-
-    async fn dry_run(&self, cluster: &Cluster, namespace: &str, object: &Value) -> Result<(), ApiError> {
-        let (resource, _) = meant(cluster, object).await?;
-        cluster.create(&resource, namespace, object).await.map(drop)
+    fn writing(&self) -> Writing<'_> {
+        Writing { manifest: &self.manifest, how: How::Create }
     }
 }
 
 impl Verb for Create {
     const NAME: &'static str = "create";
-    const FIELDS: &'static [&'static str] = &["object", "before", "after"];
+    const FIELDS: &'static [&'static str] = &["object", "before", "after", "changed"];
     type Input = CreateInput;
+
+    fn complete(&mut self, cx: &mut CheckContext<'_>) {
+        self.0.complete(cx);
+    }
 
     fn check(&self) -> Option<(String, String)> {
         if self.0.force_conflicts {
@@ -57,6 +56,10 @@ impl Verb for Create {
         format!("create {}", self.0.source())
     }
 
+    fn fields(&self) -> &'static [&'static str] {
+        if self.0.is_file() { &["objects"] } else { Self::FIELDS }
+    }
+
     fn bind(&self, binder: &Binder<'_>) -> Result<CreateInput, BindError> {
         Ok(CreateInput { manifest: self.0.bind(binder)? })
     }
@@ -66,23 +69,18 @@ impl Verb for Create {
     }
 
     fn lines(input: &CreateInput) -> Vec<String> {
-        vec![input.doing()]
+        input.writing().lines()
+    }
+
+    fn rights(input: &CreateInput) -> Vec<Right> {
+        input.writing().rights()
     }
 
     async fn preview(input: &CreateInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
-        let object = input.manifest.object(None).await?;
-        let dry = input.dry_run(cluster, namespace, &object).await;
-        dry.map_err(|error| error.failure(&input.doing()))?;
-        Ok(Preview { facts: vec!["the server would make it".to_owned()], ..Preview::default() })
+        input.writing().preview(cluster, namespace).await
     }
 
     async fn run(input: &CreateInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
-        let failed = |error: ApiError| cx.failed(&input.doing(), &error);
-        let object = input.manifest.object(Some(cx.run.files)).await?;
-        let (resource, _) = meant(&cx.cluster, &object).await.map_err(failed)?;
-        cx.intend(&Value::Null)?;
-        let made = cx.cluster.create(&resource, &cx.namespace, &object).await.map_err(failed)?;
-        let made = kept(made);
-        Ok(Done::with(json!({ "object": made, "before": null, "after": made })))
+        input.writing().make(cx).await
     }
 }

@@ -6,9 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::change::partly;
 use super::get::Missing;
-use crate::connect::kubernetes::{ApiError, Cluster, Deletion, ListOptions, Resource, Write};
-use crate::model::{Applied, Class, Effect, Failure};
+use super::patience::patiently;
+use crate::connect::kubernetes::{ApiError, Cluster, Deletion, ListOptions, Resource, Right, Write};
+use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
 use crate::step::kind::{Done, Preview};
@@ -100,7 +102,8 @@ impl DeleteInput {
             Err(error) => return Err(failed(error)),
         }
         loop {
-            match cx.cluster.find(resource, &cx.namespace, &name).await.map_err(failed)? {
+            let now = patiently(cx, || cx.cluster.find(resource, &cx.namespace, &name)).await;
+            match now.map_err(failed)? {
                 Some(now) if now["metadata"]["uid"].as_str() == uid => {}
                 _ => return Ok(()),
             }
@@ -165,6 +168,10 @@ impl Verb for Delete {
         vec![format!("{}{keep}", input.doing())]
     }
 
+    fn rights(input: &DeleteInput) -> Vec<Right> {
+        input.target.rights(&["get", "delete"], "")
+    }
+
     async fn preview(input: &DeleteInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         let found = input.find(cluster, namespace).await.map_err(|error| error.failure(&input.doing()))?;
         for object in &found.delete {
@@ -194,20 +201,12 @@ impl Verb for Delete {
         }
         let mut deleted = Vec::new();
         for object in &found.delete {
-            input.delete(cx, &found.resource, object).await.map_err(|error| partly(error, &deleted))?;
+            input
+                .delete(cx, &found.resource, object)
+                .await
+                .map_err(|error| partly(error, "deleted before", &deleted))?;
             deleted.push(name_of(object));
         }
         Ok(Done::with(json!({ "deleted": deleted, "kept": found.keep, "before": before })))
     }
-}
-
-/// A failure after others were deleted has left something.
-fn partly(error: StepError, deleted: &[String]) -> StepError {
-    if deleted.is_empty() {
-        return error;
-    }
-    error.map(|mut failure| {
-        failure.details.push(format!("deleted before: {}", deleted.join(", ")));
-        if failure.applied == Applied::No { failure.applied(Applied::Partly) } else { failure }
-    })
 }

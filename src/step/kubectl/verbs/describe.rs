@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::{ApiError, ListOptions};
+use crate::connect::kubernetes::{ApiError, ListOptions, Right, Which};
 use crate::model::{Class, Effect};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -79,6 +79,12 @@ impl Verb for Describe {
 
     fn lines(input: &DescribeInput) -> Vec<String> {
         vec![format!("describe {}", input.0.shown())]
+    }
+
+    fn rights(input: &DescribeInput) -> Vec<Right> {
+        let mut rights = input.0.rights(&["get"], "");
+        rights.push(Right::on("list", "events", Which::Any));
+        rights
     }
 
     async fn run(input: &DescribeInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {

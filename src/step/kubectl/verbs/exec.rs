@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::connect::kubernetes::{ApiError, Cluster, Container};
+use crate::connect::kubernetes::{ApiError, Cluster, Container, Right};
 use crate::model::{Class, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -147,16 +147,20 @@ impl Verb for Exec {
         lines
     }
 
+    fn rights(input: &ExecInput) -> Vec<Right> {
+        let (look, which) = input.pod.rights();
+        std::iter::once(look).chain(Right::connecting("exec", &which)).collect()
+    }
+
     async fn preview(input: &ExecInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         let failed = |error: ApiError| error.failure(&input.shown());
         let container = input.place(cluster, namespace).await.map_err(failed)?;
-        let blockers = container.lacking().await.map_err(failed)?;
         let fact = format!(
-            "pod {} runs, and has the container {}; that, and the right to run programs there, is all that was looked at",
+            "pod {} runs, and has the container {}; that is all that was looked at",
             container.pod(),
             container.name()
         );
-        Ok(Preview { facts: vec![fact], blockers, ..Preview::default() })
+        Ok(Preview { facts: vec![fact], ..Preview::default() })
     }
 
     async fn run(input: &ExecInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::{ApiError, JsonPath, ListOptions, Resource};
+use crate::connect::kubernetes::{ApiError, JsonPath, ListOptions, Resource, Right, Which};
 use crate::model::{Class, Effect};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -123,6 +123,13 @@ impl Verb for Get {
 
     fn lines(input: &GetInput) -> Vec<String> {
         vec![format!("get {}", input.target.shown())]
+    }
+
+    fn rights(input: &GetInput) -> Vec<Right> {
+        match &input.target.name {
+            Some(_) => input.target.rights(&["get"], ""),
+            None => vec![Right::on("list", &input.target.kind, Which::Any)],
+        }
     }
 
     async fn run(input: &GetInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {

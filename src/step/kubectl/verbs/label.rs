@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::change::Change;
-use crate::connect::kubernetes::{Cluster, PatchKind};
+use crate::connect::kubernetes::{Cluster, PatchKind, Right};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -96,6 +96,9 @@ macro_rules! verb {
             }
             fn lines(input: &MarksInput) -> Vec<String> {
                 vec![input.line($name)]
+            }
+            fn rights(input: &MarksInput) -> Vec<Right> {
+                input.target.rights(&["get", "patch"], "")
             }
             async fn preview(
                 input: &MarksInput,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::ApiError;
+use crate::connect::kubernetes::{ApiError, Right};
 use crate::model::{Class, Effect};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -114,6 +114,11 @@ impl Verb for Logs {
 
     fn lines(input: &LogsInput) -> Vec<String> {
         vec![input.shown()]
+    }
+
+    fn rights(input: &LogsInput) -> Vec<Right> {
+        let (look, which) = input.pod.rights();
+        vec![look, Right::on("get", "pods", which).part("log")]
     }
 
     async fn run(input: &LogsInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {

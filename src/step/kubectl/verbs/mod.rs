@@ -11,11 +11,13 @@ mod label;
 mod logs;
 mod manifest;
 mod patch;
+mod patience;
 mod rollout_restart;
 mod rollout_status;
 mod rollout_undo;
 mod scale;
 mod wait;
+mod write;
 
 pub(super) use apply::Apply;
 pub(super) use create::Create;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::change::{self, Change};
-use crate::connect::kubernetes::{Cluster, PatchKind};
+use crate::connect::kubernetes::{Cluster, PatchKind, Right};
 use crate::model::{Class, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -93,6 +93,10 @@ impl Verb for Patch {
 
     fn lines(input: &PatchInput) -> Vec<String> {
         vec![format!("patch {} with {}", input.target.shown(), input.body)]
+    }
+
+    fn rights(input: &PatchInput) -> Vec<Right> {
+        input.target.rights(&["get", "patch"], "")
     }
 
     async fn preview(input: &PatchInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {

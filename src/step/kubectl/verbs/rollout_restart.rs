@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::change::Change;
-use crate::connect::kubernetes::{ApiError, Cluster, PatchKind};
+use crate::connect::kubernetes::{ApiError, Cluster, PatchKind, Right};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -89,6 +89,10 @@ impl Verb for RolloutRestart {
 
     fn lines(input: &RestartInput) -> Vec<String> {
         vec![format!("rollout restart {}", input.target.shown())]
+    }
+
+    fn rights(input: &RestartInput) -> Vec<Right> {
+        input.target.rights(&["get", "patch"], "")
     }
 
     async fn preview(input: &RestartInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {

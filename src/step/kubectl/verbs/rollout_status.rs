@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::patience::patiently;
 use super::rollout_undo::{is_owned, revision};
-use crate::connect::kubernetes::{ApiError, ListOptions, Resource, waiting};
+use crate::connect::kubernetes::{ApiError, ListOptions, Resource, Right, waiting};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -83,12 +84,17 @@ impl Verb for RolloutStatus {
         vec![format!("rollout status {}", input.0.shown())]
     }
 
+    fn rights(input: &StatusInput) -> Vec<Right> {
+        input.0.rights(&["get"], "")
+    }
+
     async fn run(input: &StatusInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
         let failed = |error: ApiError| cx.failed(&format!("follow {}", input.0.shown()), &error);
         let (resource, name) = input.0.one(&cx.cluster, &cx.namespace).await.map_err(failed)?;
         let mut uid = Value::Null;
         loop {
-            let object = cx.cluster.get(&resource, &cx.namespace, &name).await.map_err(failed)?;
+            let object = patiently(cx, || cx.cluster.get(&resource, &cx.namespace, &name)).await;
+            let object = object.map_err(failed)?;
             if uid.is_null() {
                 uid = object["metadata"]["uid"].clone();
             } else if uid != object["metadata"]["uid"] {

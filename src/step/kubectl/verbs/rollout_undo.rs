@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::{ApiError, Cluster, ListOptions, PatchKind, Resource, Write};
+use crate::connect::kubernetes::{ApiError, Cluster, ListOptions, PatchKind, Resource, Right, Which, Write};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -137,6 +137,15 @@ impl Verb for RolloutUndo {
     fn lines(input: &UndoInput) -> Vec<String> {
         let to = input.to_revision.map_or_else(String::new, |revision| format!(" to revision {revision}"));
         vec![format!("rollout undo {}{to}", input.target.shown())]
+    }
+
+    fn rights(input: &UndoInput) -> Vec<Right> {
+        let mut rights = input.target.rights(&["get", "patch"], "");
+        let deployments =
+            Resource::known(&input.target.kind).is_some_and(|kind| kind.plural == "deployments");
+        let history = if deployments { "replicasets" } else { "controllerrevisions" };
+        rights.push(Right::on("list", history, Which::Any));
+        rights
     }
 
     async fn preview(input: &UndoInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {

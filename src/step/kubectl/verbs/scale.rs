@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::change::Change;
-use crate::connect::kubernetes::{Cluster, PatchKind};
+use crate::connect::kubernetes::{Cluster, PatchKind, Right};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -77,6 +77,10 @@ impl Verb for Scale {
 
     fn lines(input: &ScaleInput) -> Vec<String> {
         vec![format!("scale {} to {}", input.target.shown(), input.replicas)]
+    }
+
+    fn rights(input: &ScaleInput) -> Vec<Right> {
+        input.target.rights(&["get", "patch"], "scale")
     }
 
     async fn preview(input: &ScaleInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {

@@ -7,7 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::connect::kubernetes::{ApiError, JsonPath, ListOptions, Resource, is_text};
+use super::patience::patiently;
+use crate::connect::kubernetes::{ApiError, JsonPath, ListOptions, Resource, Right, Which, is_text};
 use crate::model::{Class, Effect};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -199,12 +200,20 @@ impl Verb for Wait {
         vec![format!("wait until {} {}", input.target.shown(), input.what)]
     }
 
+    fn rights(input: &WaitInput) -> Vec<Right> {
+        match &input.target.name {
+            Some(_) => input.target.rights(&["get"], ""),
+            None => vec![Right::on("list", &input.target.kind, Which::Any)],
+        }
+    }
+
     async fn run(input: &WaitInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
         let doing = format!("wait until {} {}", input.target.shown(), input.what);
         let resource = cx.cluster.resource(&input.target.kind).await;
         let resource = resource.map_err(|error| cx.failed(&doing, &error))?;
         loop {
-            let objects = find(input, cx, &resource).await.map_err(|error| cx.failed(&doing, &error))?;
+            let objects = patiently(cx, || find(input, cx, &resource)).await;
+            let objects = objects.map_err(|error| cx.failed(&doing, &error))?;
             let held = objects.iter().filter(|object| input.what.holds(object)).count();
             let done = match input.what {
                 BoundFor::Delete => objects.is_empty(),

@@ -1,0 +1,170 @@
+//! [`Writing`]: the objects of `apply` and `create`, looked at all before the first is written.
+
+use serde_json::{Value, json};
+
+use super::change::partly;
+use super::manifest::{BoundManifest, meant, shown};
+use crate::connect::kubernetes::{ApiError, Cluster, PatchKind, Resource, Right, Which, Write};
+use crate::model::Failure;
+use crate::step::error::StepError;
+use crate::step::kind::{Done, Preview};
+use crate::step::kubectl::object::{changes, kept};
+use crate::step::kubectl::verb::VerbContext;
+
+/// How an object is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// It must not be there.
+    Create,
+    /// Its fields become what is written; `force` takes those of other managers.
+    Apply { force: bool },
+}
+
+/// Objects, and how they are written.
+pub(super) struct Writing<'a> {
+    pub(super) manifest: &'a BoundManifest,
+    pub(super) how: How,
+}
+
+/// An object as it is to be, with the one that is there.
+struct Wanted {
+    resource: Resource,
+    name: String,
+    object: Value,
+    before: Option<Value>,
+}
+
+impl Writing<'_> {
+    /// What is done, a line for each object.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.manifest.shown().iter().map(|shown| self.doing(shown)).collect()
+    }
+
+    /// What the account must be allowed to do. An apply that makes its object takes the right to create it, too.
+    pub(super) fn rights(&self) -> Vec<Right> {
+        let rights = self.manifest.kinds_and_names().into_iter().flat_map(|(kind, name)| match self.how {
+            How::Create => vec![Right::on("create", &kind, Which::Any)],
+            How::Apply { .. } => vec![
+                Right::on("get", &kind, Which::Named(name.clone())),
+                Right::on("patch", &kind, Which::Named(name.clone())),
+                Right::on("create", &kind, Which::Absent(name)),
+            ],
+        });
+        rights.collect()
+    }
+
+    /// What the server says it would do.
+    pub(super) async fn preview(&self, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
+        // A plan reads no data files: they may come to be during the run.
+        let mut facts = Vec::new();
+        let objects = self.manifest.objects(None).await?;
+        let several = objects.len() > 1;
+        for object in objects {
+            let shown = shown(&object);
+            let found = self.dry_run(cluster, namespace, object).await;
+            let found = match found {
+                // One dry run does not see another: what an object before this one brings is not there.
+                Err(error) if several && error.is_not_found() => {
+                    vec![format!("cannot be tried yet: {}", error.message)]
+                }
+                found => found.map_err(|error| error.failure(&self.doing(&shown)))?,
+            };
+            let lead = if several { format!("{shown}: ") } else { String::new() };
+            facts.extend(found.into_iter().map(|fact| format!("{lead}{fact}")));
+        }
+        Ok(Preview { facts, ..Preview::default() })
+    }
+
+    /// Writes the objects in order. One that is refused stops the rest, and those before it stay.
+    pub(super) async fn make(&self, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
+        let mut wanted = Vec::new();
+        for object in self.manifest.objects(Some(cx.run.files)).await? {
+            let shown = shown(&object);
+            let found = self.look(&cx.cluster, &cx.namespace, object).await;
+            wanted.push(found.map_err(|error| cx.failed(&self.doing(&shown), &error))?);
+        }
+        let before: Vec<Value> = wanted.iter().map(Wanted::before).collect();
+        cx.intend(&in_shape(self.manifest, before))?;
+        let (mut results, mut written) = (Vec::new(), Vec::new());
+        for wanted in &wanted {
+            let shown = shown(&wanted.object);
+            let after = self.write(&cx.cluster, &cx.namespace, wanted).await.map_err(|error| {
+                partly(cx.failed(&self.doing(&shown), &error), "written before", &written)
+            })?;
+            results.push(wanted.result(after));
+            written.push(shown);
+        }
+        Ok(Done::with(match in_shape(self.manifest, results) {
+            Value::Array(objects) => json!({ "objects": objects }),
+            one => one,
+        }))
+    }
+
+    fn doing(&self, shown: &str) -> String {
+        match self.how {
+            How::Create => format!("create {shown}"),
+            How::Apply { .. } => format!("apply {shown}"),
+        }
+    }
+
+    async fn look(&self, cluster: &Cluster, namespace: &str, object: Value) -> Result<Wanted, ApiError> {
+        let (resource, name) = meant(cluster, &object).await?;
+        let before = match self.how {
+            How::Create => None,
+            How::Apply { .. } => cluster.find(&resource, namespace, &name).await?,
+        };
+        Ok(Wanted { resource, name, object, before })
+    }
+
+    async fn write(&self, cluster: &Cluster, namespace: &str, wanted: &Wanted) -> Result<Value, ApiError> {
+        let Wanted { resource, name, object, .. } = wanted;
+        match self.how {
+            How::Create => cluster.create(resource, namespace, object).await,
+            How::Apply { force } => {
+                let of = Write { resource, namespace, name, subresource: None };
+                cluster.patch(of, PatchKind::Apply { force }, object).await
+            }
+        }
+    }
+
+    async fn dry_run(
+        &self,
+        cluster: &Cluster,
+        namespace: &str,
+        object: Value,
+    ) -> Result<Vec<String>, ApiError> {
+        let wanted = self.look(cluster, namespace, object).await?;
+        let after = self.write(cluster, namespace, &wanted).await?;
+        Ok(match &wanted.before {
+            None if self.how == How::Create => vec!["the server would make it".to_owned()],
+            None => vec!["it is not there yet, and is made".to_owned()],
+            Some(before) => match changes(before, &after) {
+                none if none.is_empty() => vec!["the server would change nothing".to_owned()],
+                changes => changes,
+            },
+        })
+    }
+}
+
+impl Wanted {
+    fn before(&self) -> Value {
+        self.before.clone().map_or(Value::Null, kept)
+    }
+
+    fn result(&self, after: Value) -> Value {
+        let (before, after) = (self.before(), kept(after));
+        let changed = match &self.before {
+            None => vec!["made".to_owned()],
+            Some(_) => changes(&before, &after),
+        };
+        json!({ "object": after, "before": before, "after": after, "changed": changed })
+    }
+}
+
+/// One object by itself, those of a file as a list.
+fn in_shape(manifest: &BoundManifest, mut values: Vec<Value>) -> Value {
+    match manifest {
+        BoundManifest::Objects(_) => Value::Array(values),
+        _ => values.pop().unwrap_or_default(),
+    }
+}
