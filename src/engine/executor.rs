@@ -64,7 +64,7 @@ impl Scheduler<'_, '_> {
         Record { input: input.to_json(), ..record }
     }
 
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         standing: Standing<'_>,
         step: &Step,
@@ -94,7 +94,7 @@ impl Scheduler<'_, '_> {
         Ok((input, effort))
     }
 
-    fn conclude(
+    pub(super) fn conclude(
         &self,
         standing: Standing<'_>,
         step: &Step,

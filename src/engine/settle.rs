@@ -5,28 +5,64 @@ use serde_json::{Map, Value, json};
 
 use super::attempt::{Attempt, Effort};
 use super::dispatcher::StepReporter;
-use super::halt::Role;
+use super::halt::{Halt, Role};
+use super::scheduler::{Scheduler, Standing};
 use crate::connect::{AnswerKind, Question};
 use crate::event::{EventKind, Node};
-use crate::model::{Applied, Failure};
+use crate::model::{Applied, Failure, StepState};
+use crate::runbook::{Step, StepBody};
 use crate::step::{Done, Happened, Settled, StepError, StopSignal};
+
+impl Scheduler<'_, '_> {
+    /// Finds out what became of a step that was under way when the run stopped, and records it; nothing is repeated.
+    pub(super) async fn settle_step(&self, standing: Standing<'_>, step: &Step, node: &Node) {
+        let StepBody::Kind(body, attempts) = &step.body else { return };
+        let halt = Halt::new(Role::Undo);
+        if node.state == StepState::Uncertain {
+            let why = "it was uncertain, and is settled before anything is undone".to_owned();
+            self.dispatcher.record(EventKind::StepReopened { at: standing.place(step), why }).ok();
+        }
+        let now = node.started_at.unwrap_or_else(|| self.dispatcher.now());
+        let scope = standing.frame.scope(step, standing.item, now);
+        let binder = standing.frame.binder(&scope, self.redactor);
+        let input = match self.prepare(standing, step, body.as_ref(), &binder) {
+            Ok((input, _)) => input,
+            Err(failure) => {
+                let ended = Err(StepError::Uncertain(failure.applied(Applied::Unknown)));
+                self.conclude(standing, step, &halt, ended, 0.0);
+                return;
+            }
+        };
+        let input = input.as_ref();
+        let attempt =
+            Attempt { scheduler: self, standing, step, attempts, input, scope: &scope, halt: &halt, now };
+        let ended = attempt.found_out(node).await;
+        let seconds = self.dispatcher.now().duration_since(now).as_secs_f64();
+        self.conclude(standing, step, &halt, ended, seconds);
+    }
+}
 
 impl Attempt<'_, '_, '_> {
     /// Goes on with an effect that another leg began: what became of it is found out first.
     pub(super) async fn again(&self, node: &Node, effort: &Effort) -> Result<Done<Value>, StepError> {
-        if node.input != self.input.to_json() {
-            let why =
-                "it began with another input than it has now, so it can neither be settled nor repeated";
-            return Err(StepError::Uncertain(Failure::new(why).applied(Applied::Unknown)));
-        }
-        let failure = Failure::new("the process that ran it ended before it did").applied(Applied::Unknown);
-        match self.settle(failure).await {
+        match self.found_out(node).await {
             // Nothing of it is there, so it simply runs.
             Err(StepError::Failed(failure)) if failure.applied == Applied::No => {
                 self.until_final(node.attempts + 1, effort).await
             }
             settled => settled,
         }
+    }
+
+    /// What became of an effect that another leg began.
+    async fn found_out(&self, node: &Node) -> Result<Done<Value>, StepError> {
+        if node.input != self.input.to_json() {
+            let why =
+                "it began with another input than it has now, so it can neither be settled nor repeated";
+            return Err(StepError::Uncertain(Failure::new(why).applied(Applied::Unknown)));
+        }
+        let failure = Failure::new("the process that ran it ended before it did").applied(Applied::Unknown);
+        self.settle(failure).await
     }
 
     /// Settles an attempt without an answer: a success, a failure that left nothing, or uncertain as before.
@@ -39,6 +75,7 @@ impl Attempt<'_, '_, '_> {
                 return Err(StepError::Failed(failure.applied(Applied::Partly)));
             }
             Settled::Unknown(why) => (None, Some(why)),
+            Settled::AtWork(why) => return Err(StepError::Uncertain(explained(failure, Some(why)))),
         };
         let asked = match word {
             Some(word) => Some((word, "the other side says so")),

@@ -14,7 +14,7 @@ use crate::plan::{Frame, undone};
 use crate::runbook::{Rollback, Step, StepBody, StepIndex, derived};
 use crate::step::{TookEffect, Undo};
 
-/// A step that took effect, wholly or partly, or perhaps.
+/// A step that may have an effect, as the journal has it.
 pub(super) struct TheEffect {
     frame: Frame,
     index: StepIndex,
@@ -41,6 +41,17 @@ impl TheEffect {
 
     fn standing(&self) -> Standing<'_> {
         Standing { frame: &self.frame, item: self.item.as_ref(), key: self.place.key.as_deref() }
+    }
+
+    /// Whether it took effect, wholly or partly, or perhaps.
+    fn is_there(&self) -> bool {
+        match self.node.state {
+            StepState::Succeeded | StepState::Uncertain | StepState::Stuck => true,
+            StepState::Failed => {
+                self.node.failure.as_ref().is_some_and(|failure| failure.applied != Applied::No)
+            }
+            _ => false,
+        }
     }
 
     /// Whether nobody knows if there is anything to undo.
@@ -85,7 +96,8 @@ impl Scheduler<'_, '_> {
     /// Every effect there is to undo, the last one first, and what will be done about it.
     pub(super) fn effects(&self) -> Vec<(TheEffect, UndoStep)> {
         let mut found = Vec::new();
-        self.effects_in(&self.root, &mut found);
+        self.collect(&self.root, &mut found);
+        found.retain(TheEffect::is_there);
         found.sort_by_key(|effect| std::cmp::Reverse(effect.node.began));
         let ancestry = self.dispatcher.state(|state| {
             let steps = state.started.iter().flat_map(|started| &started.steps);
@@ -109,7 +121,8 @@ impl Scheduler<'_, '_> {
         found.into_iter().zip(planned).collect()
     }
 
-    fn effects_in(&self, frame: &Frame, found: &mut Vec<TheEffect>) {
+    /// Every step that may have an effect, in the order of the file.
+    fn collect(&self, frame: &Frame, found: &mut Vec<TheEffect>) {
         for (outer, step) in frame.runbook.steps.iter().enumerate() {
             self.effects_of(Standing::top(frame), StepIndex { outer, inner: None }, step, found);
         }
@@ -145,7 +158,7 @@ impl Scheduler<'_, '_> {
                 if let Some(frame) =
                     self.include_again(standing, step, include).filter(|_| known || standing.key.is_some())
                 {
-                    self.effects_in(&frame, found);
+                    self.collect(&frame, found);
                 }
             }
         }
@@ -156,13 +169,7 @@ impl Scheduler<'_, '_> {
         let node = self.node(&place)?;
         let hooks = matches!(step.attempts()?.rollback, Some(Rollback::Steps(_)));
         let kind = node.effect > Effect::Read || (hooks && node.state != StepState::Failed);
-        let left = node.failure.as_ref().is_some_and(|failure| failure.applied != Applied::No);
-        let took_effect = match node.state {
-            StepState::Succeeded | StepState::Uncertain | StepState::Stuck => true,
-            StepState::Failed => left,
-            _ => false,
-        };
-        (kind && took_effect && node.attempts > 0).then(|| TheEffect {
+        (kind && node.attempts > 0).then(|| TheEffect {
             frame: standing.frame.clone(),
             index,
             item: standing.item.cloned(),
@@ -173,6 +180,18 @@ impl Scheduler<'_, '_> {
 
     fn node(&self, place: &Place) -> Option<Node> {
         self.dispatcher.state(|state| state.nodes.get(place).cloned())
+    }
+
+    /// Before anything is undone, what was under way when the run stopped is settled: done, or nothing of it there.
+    pub(super) async fn settle_open(&self) {
+        let mut open = Vec::new();
+        self.collect(&self.root, &mut open);
+        open.retain(|effect| matches!(effect.node.state, StepState::Running | StepState::Uncertain));
+        for effect in open {
+            if let Some(step) = effect.step() {
+                self.settle_step(effect.standing(), step, &effect.node).await;
+            }
+        }
     }
 
     /// What undo would do now, a line each, for people.

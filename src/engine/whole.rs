@@ -43,7 +43,10 @@ impl Scheduler<'_, '_> {
     pub(super) async fn whole(&self, direction: Direction, strict: bool) -> LegEnd {
         let backwards = self.dispatcher.state(|state| state.undo.is_some());
         let next = match direction {
-            Direction::Back => Next::Undo("the operator wants it undone".to_owned()),
+            Direction::Back => {
+                self.settle_open().await;
+                Next::Undo("the operator wants it undone".to_owned())
+            }
             Direction::Forward if backwards => Next::Undo("the undo was interrupted".to_owned()),
             Direction::Forward => {
                 tokio::select! {

@@ -131,6 +131,8 @@ pub enum Settled {
     Partly(String),
     /// Nobody can tell, and why.
     Unknown(String),
+    /// It is still at work, so nothing that is asked now is the last word, and nothing may be repeated.
+    AtWork(String),
 }
 
 /// What the journal has of an effect.

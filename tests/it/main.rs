@@ -12,6 +12,7 @@ mod codes;
 mod confirm;
 mod connect;
 mod copy;
+mod crash;
 mod demo;
 mod exec;
 mod faults;

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::bound::BoundProgram;
+use super::settle::MARK;
 use crate::connect::PrivateFile;
 use crate::model::{Applied, Failure, Secret, StoppedBy};
 use crate::step::context::RunContext;
@@ -42,7 +43,7 @@ impl<'a> Here<'a> {
             command.env("PGPASSFILE", file.path());
         }
         // What the step says itself comes last, and wins.
-        command.envs(&program.env);
+        command.envs(&program.env).env(MARK, cx.application_name);
         // A group of its own, so that stopping it also stops what it started.
         command.process_group(0).kill_on_drop(true);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -5,6 +5,7 @@ mod bound;
 mod here;
 mod piped;
 mod pod;
+mod settle;
 mod spec;
 
 use serde::Serialize;
@@ -12,7 +13,7 @@ use serde::Serialize;
 use super::bind::Binder;
 use super::context::{ReadContext, RunContext};
 use super::error::{BindError, StepError};
-use super::kind::{Anchor, CheckContext, Done, Need, Preview, StepKind};
+use super::kind::{Anchor, CheckContext, Done, Happened, Need, Preview, Settled, StepKind};
 use super::program::{Expected, Input, Keeper, Parse, ProgramOutput, attend};
 use super::templated::{Problem, Text};
 use crate::connect::Host;
@@ -167,5 +168,9 @@ impl StepKind for Exec {
             parse: input.parse,
         };
         attend(|out| ready.run(stdin, out, cx), keeper, &expected, cx).await.map(Done::with)
+    }
+
+    async fn settle(_: &ExecInput, _: &Happened<'_>, cx: &RunContext<'_>) -> Settled {
+        settle::settle(cx).await
     }
 }

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) async fn settle(input: &SqlInput, happened: &Happened<'_>, cx: &RunContext<'_>) -> Settled {
     match Settling::begin(input, cx).await {
         Ok(mut settling) => {
-            let settled = settling.settle(happened).await.unwrap_or_else(Settled::Unknown);
+            let settled = settling.settle(happened).await.unwrap_or_else(|settled| settled);
             settling.end();
             settled
         }
@@ -68,9 +68,9 @@ impl<'a> Settling<'a> {
         self.cx.connections.give_back(self.lent);
     }
 
-    async fn settle(&mut self, happened: &Happened<'_>) -> Result<Settled, String> {
+    async fn settle(&mut self, happened: &Happened<'_>) -> Result<Settled, Settled> {
         if self.ask("SELECT pg_catalog.pg_is_in_recovery()::text").await?.as_deref() != Some("false") {
-            return Err("the server is a standby now, and only the primary knows".to_owned());
+            return Err(unknown("the server is a standby now, and only the primary knows"));
         }
         self.backend_is_gone().await?;
         match self.input.transaction {
@@ -80,7 +80,7 @@ impl<'a> Settling<'a> {
     }
 
     /// Whoever has the attempt's name is the attempt, still at work.
-    async fn backend_is_gone(&mut self) -> Result<(), String> {
+    async fn backend_is_gone(&mut self) -> Result<(), Settled> {
         let query = format!(
             "SELECT string_agg(pid::text, ',') FROM pg_catalog.pg_stat_activity \
              WHERE application_name = {} AND pid <> pg_catalog.pg_backend_pid()",
@@ -105,7 +105,7 @@ impl<'a> Settling<'a> {
     }
 
     /// Leave to end a backend is a gate like any other.
-    async fn may_end(&self, backends: &str) -> Result<(), String> {
+    async fn may_end(&self, backends: &str) -> Result<(), Settled> {
         let question = Question {
             id: self.cx.place.to_string(),
             message: format!("Backend {backends} of an earlier attempt is still at work. End it?"),
@@ -117,14 +117,14 @@ impl<'a> Settling<'a> {
         let answer = self.cx.gate.answer(self.cx.place, &question, true, Some(&json!(false))).await;
         match answer {
             Ok(answer) if answer.value == true => Ok(()),
-            _ => Err(format!(
+            _ => Err(Settled::AtWork(format!(
                 "backend {backends} of the attempt is still at work; \
                  `SELECT pg_terminate_backend({backends})` ends it"
-            )),
+            ))),
         }
     }
 
-    async fn transaction(&mut self, happened: &Happened<'_>) -> Result<Settled, String> {
+    async fn transaction(&mut self, happened: &Happened<'_>) -> Result<Settled, Settled> {
         let fact = |name: &str| happened.traces.iter().rev().find_map(|trace| trace[name].as_str());
         let (Some(id), Some(timeline)) = (fact("transaction_id"), fact("timeline")) else {
             // The id is on disk before COMMIT is sent, so none was.
@@ -133,10 +133,10 @@ impl<'a> Settling<'a> {
         let now = "SELECT pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)";
         let now = self.ask(now).await?.unwrap_or_default();
         if now != timeline {
-            return Err(format!(
+            return Err(unknown(format!(
                 "the server is on timeline {now} and the transaction was on {timeline}: after a failover its word \
                  on a transaction of the old primary is worth nothing"
-            ));
+            )));
         }
         let query = format!("SELECT pg_catalog.txid_status({})", quote_literal(id));
         let end = Instant::now() + PATIENCE;
@@ -145,22 +145,27 @@ impl<'a> Settling<'a> {
                 Some("committed") => return Ok(Settled::Done(json!({}))),
                 Some("aborted") => return Ok(Settled::NotDone),
                 Some(_) if Instant::now() < end => tokio::time::sleep(LOOK).await,
-                Some(other) => return Err(format!("transaction {id} is {other}")),
-                None => return Err(format!("the server has forgotten transaction {id}: it is too old")),
+                Some(other) => return Err(Settled::AtWork(format!("transaction {id} is {other}"))),
+                None => {
+                    return Err(unknown(format!("the server has forgotten transaction {id}: it is too old")));
+                }
             }
         }
     }
 
     /// The statement under way is the last one that was announced; those before it are done.
-    async fn statements(&mut self, happened: &Happened<'_>) -> Result<Settled, String> {
+    async fn statements(&mut self, happened: &Happened<'_>) -> Result<Settled, Settled> {
         let announced = happened.traces.iter().rev().find_map(|trace| trace["statement"].as_u64());
         let under_way = usize::try_from(announced.unwrap_or(1)).unwrap_or(1).max(1) - 1;
         let statements = &self.input.statements;
         let Some(statement) = statements.get(under_way) else {
-            return Err("the journal names a statement that the step does not have".to_owned());
+            return Err(unknown("the journal names a statement that the step does not have"));
         };
         let Some(trail) = trail(&statement.text) else {
-            return Err(format!("nothing on the server tells whether {} took effect", statement.verb));
+            return Err(unknown(format!(
+                "nothing on the server tells whether {} took effect",
+                statement.verb
+            )));
         };
         let earlier = statements[..under_way].iter().any(|before| before.class.effect > Effect::Read);
         let rest = statements[under_way + 1..].iter().any(|after| after.class.effect > Effect::Read);
@@ -176,7 +181,7 @@ impl<'a> Settling<'a> {
         })
     }
 
-    async fn look(&mut self, trail: &Trail, happened: &Happened<'_>) -> Result<Settled, String> {
+    async fn look(&mut self, trail: &Trail, happened: &Happened<'_>) -> Result<Settled, Settled> {
         let Some(query) = trail.reads() else { return Ok(Settled::NotDone) };
         let found = self.ask(&query).await?;
         match (trail, found.as_deref()) {
@@ -194,18 +199,22 @@ impl<'a> Settling<'a> {
             (Trail::ServerSetting { .. } | Trail::StoredSetting { .. }, _) if !happened.before.is_null() => {
                 Ok(Settled::NotDone)
             }
-            _ => Err("the server does not tell whether the setting is the one it wrote".to_owned()),
+            _ => Err(unknown("the server does not tell whether the setting is the one it wrote")),
         }
     }
 
     /// The first value of a query, as text.
-    async fn ask(&mut self, query: &str) -> Result<Option<String>, String> {
+    async fn ask(&mut self, query: &str) -> Result<Option<String>, Settled> {
         let result = self.lent.query(query, &ResultLimits::default()).await;
-        let result = result.map_err(|error| format!("the server cannot be asked: {error}"))?;
+        let result = result.map_err(|error| unknown(format!("the server cannot be asked: {error}")))?;
         Ok(match result.rows.into_iter().flatten().next() {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text),
             Some(other) => Some(other.to_string()),
         })
     }
+}
+
+fn unknown(why: impl Into<String>) -> Settled {
+    Settled::Unknown(why.into())
 }
