@@ -88,7 +88,7 @@ impl Execution<'_> {
         let whole = RunStarted { parameters: self.prepared.params.clone(), ..shown.clone() };
         let origin = Origin::Start { shown: Box::new(shown), whole: Box::new(whole) };
         let (operator, reason) = (operator(self.context), self.reason.clone());
-        Ok(self.run(Leg { id, journal, origin, began, operator, reason }, &found).await)
+        Ok(Box::pin(self.run(Leg { id, journal, origin, began, operator, reason }, &found)).await)
     }
 
     /// Reaches the targets, which must be the ones of the first leg, and goes on.
@@ -112,7 +112,7 @@ impl Execution<'_> {
             reason: started.reason.clone(),
             origin: Origin::Again { state: Box::new(state), direction, adopted },
         };
-        Ok(self.run(leg, &found).await)
+        Ok(Box::pin(self.run(leg, &found)).await)
     }
 
     async fn reach(&self) -> Result<Preflight, CliError> {
@@ -150,7 +150,7 @@ impl Execution<'_> {
         let sink: Box<dyn Sink> =
             if context.json { Box::new(Ndjson::new(context.out.clone())) } else { Box::new(terminal) };
         let asks = context.style.interactive && !context.json;
-        let ended = run(RunRequest {
+        let ended = Box::pin(run(RunRequest {
             id: leg.id,
             runbook: Arc::clone(&prepared.runbook),
             params: prepared.params.clone(),
@@ -173,7 +173,7 @@ impl Execution<'_> {
             reason: leg.reason,
             files: self.files.clone(),
             interrupt: self.interrupt.clone(),
-        })
+        }))
         .await;
         context.out.flush();
         ended
