@@ -1,4 +1,4 @@
-//! `runbook explain`: what a diagnostic code means and what to do about it.
+//! `runbook explain`: what a diagnostic code means and what to do about it, or what became of a step of a run.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -15,13 +15,19 @@ const PREFIX: &str = "runbook::";
 /// The arguments of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// A code such as `sql::hole_place`; all of them are listed when none is given
-    #[arg(value_name = "CODE")]
+    /// A code such as `sql::hole_place`; all of them are listed when none is given. Or a run, and then a step of it
+    #[arg(value_name = "CODE | RUN")]
     code: Option<String>,
+    /// The step of the run, such as `vacuum` or `vacuum[orders]`
+    #[arg(value_name = "STEP")]
+    step: Option<String>,
 }
 
 impl Explain {
     pub(super) fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if let (Some(run), Some(step)) = (&self.code, &self.step) {
+            return super::story::tell(run, step, context);
+        }
         match &self.code {
             None if context.json => {
                 context.print_json(&CODES.iter().map(|code| brief(code)).collect::<Vec<_>>())?;

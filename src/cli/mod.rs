@@ -31,6 +31,7 @@ mod runtime;
 mod schema;
 mod show;
 mod signals;
+mod story;
 mod targets;
 
 pub use exit::Exit;
@@ -70,7 +71,7 @@ enum Command {
     Graph(graph::Graph),
     /// Find every mistake in runbooks, without running them
     Check(check::Check),
-    /// Explain a diagnostic code
+    /// Explain a diagnostic code, or what became of a step of a run
     Explain(explain::Explain),
     /// Show what a run would do, without doing anything
     Plan(plan::Plan),

@@ -7,7 +7,7 @@ use super::halt::Role;
 use super::scheduler::{Scheduler, Standing};
 use crate::connect::{AnswerKind, Question};
 use crate::event::{EventKind, FailureChoice, Node, Place};
-use crate::model::{Failure, StepState, StoppedBy};
+use crate::model::{StepState, StoppedBy};
 use crate::plan::Record;
 use crate::runbook::{OnError, Step};
 
@@ -31,7 +31,7 @@ impl Scheduler<'_, '_> {
         let question = Question {
             id: place.to_string(),
             message: format!("`{place}` failed. What now?"),
-            about: self.about(failure),
+            about: self.about(),
             shown: Value::Null,
             answer: AnswerKind::Choice { choices: choices(), many: false },
             timeout: None,
@@ -49,18 +49,15 @@ impl Scheduler<'_, '_> {
         Some(choice)
     }
 
-    /// The error, its hint, and what undo would do.
-    fn about(&self, failure: &Failure) -> Vec<String> {
-        let mut about = vec![failure.message.clone()];
-        about.extend(failure.details.iter().cloned());
-        about.extend(failure.help.iter().cloned());
+    /// What undo would do; the error and its hint stand on the screen already.
+    fn about(&self) -> Vec<String> {
         let undo = self.outlook();
-        about.push(match undo.len() {
-            0 => "Nothing took effect so far.".to_owned(),
-            _ => "To roll back would mean, the last effect first:".to_owned(),
-        });
-        about.extend(undo.into_iter().map(|line| format!("  {line}")));
-        about
+        let heading = match undo.len() {
+            0 => "nothing took effect so far",
+            _ => "to roll back would mean, the last effect first:",
+        };
+        let lines = undo.into_iter().map(|line| format!("  {line}"));
+        std::iter::once(heading.to_owned()).chain(lines).collect()
     }
 
     /// Whether a person lets the run go on although the step failed, or all of its children that failed.

@@ -40,7 +40,7 @@ impl Scheduler<'_, '_> {
         let StepBody::Kind(body, attempts) = &step.body else { return Record::unknown() };
         let Ok(_permit) = self.permits.acquire().await else { return Record::unknown() };
         let frame = standing.frame;
-        let past = self.known(&standing.place(step)).filter(|node| node.attempts > 0);
+        let past = self.attempted(&standing.place(step));
         let now = past.as_ref().and_then(|node| node.started_at).unwrap_or_else(|| self.dispatcher.now());
         let scope = frame.scope(step, standing.item, now);
         let binder = frame.binder(&scope, self.redactor);
@@ -54,9 +54,9 @@ impl Scheduler<'_, '_> {
         let input = input.as_ref();
         let attempt = Attempt { scheduler: self, standing, step, attempts, input, scope: &scope, halt, now };
         let began = self.dispatcher.now();
-        let ended = match past.filter(|node| in_doubt(node, &effort)) {
-            Some(node) => attempt.again(&node, &effort).await,
-            None => attempt.until_final(1, &effort).await,
+        let ended = match past {
+            Some(node) if in_doubt(&node, &effort) => attempt.again(&node, &effort).await,
+            past => attempt.until_final(past.map_or(1, |node| node.attempts + 1), &effort).await,
         };
         let ended = ended.and_then(|done| expectations(step, attempts, &scope, &binder, input, done));
         let seconds = self.dispatcher.now().duration_since(began).as_secs_f64();

@@ -30,6 +30,11 @@ impl Scheduler<'_, '_> {
         self.dispatcher.state(|state| state.nodes.get(place).cloned())
     }
 
+    /// The same for a place where something was attempted, in this leg or an earlier one.
+    pub(super) fn attempted(&self, place: &Place) -> Option<Node> {
+        self.dispatcher.state(|state| state.nodes.get(place).filter(|node| node.attempts > 0).cloned())
+    }
+
     fn goes_on(&self, step: &Step, place: &Place, node: &Node, role: Role) -> bool {
         match (node.state, role) {
             (_, Role::Closing) => false,

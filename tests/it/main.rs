@@ -15,6 +15,7 @@ mod copy;
 mod crash;
 mod demo;
 mod exec;
+mod failover;
 mod faults;
 mod fuzz;
 mod include;

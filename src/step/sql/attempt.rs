@@ -21,10 +21,11 @@ use crate::step::kind::Done;
 /// How long the server may take to confirm a cancel before the outcome counts as unknown.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The transaction's id, and the timeline on which it counts: another one may have lost it, or given it to another
-/// transaction.
+/// The transaction's id, and where it counts: another timeline may have lost it, and a server that crashed since this
+/// time of its own clock may have given it to another transaction.
 const TRANSACTION: &str = "SELECT pg_catalog.txid_current() || ' ' || \
-                           pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)";
+                           pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) || ' ' || \
+                           extract(epoch FROM pg_catalog.now())";
 
 /// Everything that a statement can leave in its session beside settings.
 const CLEAR: &str = "CLOSE ALL; DEALLOCATE ALL; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP";
@@ -158,9 +159,9 @@ impl<'a> Attempt<'a> {
             }
         }
         if changes {
-            let (id, timeline) = transaction.unwrap_or_default();
+            let [id, timeline, since] = transaction.unwrap_or_default();
             let mut fact = json!({
-                "transaction_id": id, "timeline": timeline, "backend_pid": self.backend(),
+                "transaction_id": id, "timeline": timeline, "server_time": since, "backend_pid": self.backend(),
             });
             if !before.is_null() {
                 fact["before"] = before;
@@ -180,10 +181,10 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// The transaction's id and its timeline, once the server has told them.
-    fn transaction(&self) -> Option<(String, String)> {
-        let told = self.lent.as_ref()?.session.front_value()?;
-        told.split_once(' ').map(|(id, timeline)| (id.to_owned(), timeline.to_owned()))
+    /// The transaction's id, its timeline and its time, once the server has told them.
+    fn transaction(&self) -> Option<[String; 3]> {
+        let mut told = self.lent.as_ref()?.session.front_value()?.split(' ').map(str::to_owned);
+        Some([told.next()?, told.next()?, told.next()?])
     }
 
     fn backend(&self) -> Option<i32> {

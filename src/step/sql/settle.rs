@@ -138,10 +138,23 @@ impl<'a> Settling<'a> {
                  on a transaction of the old primary is worth nothing"
             )));
         }
-        let query = format!("SELECT pg_catalog.txid_status({})", quote_literal(id));
+        let crashed = self.crashed_since(fact("server_time").unwrap_or("0")).await?;
+        // After a crash the server may count from before what it had not written yet: such a transaction is lost.
+        let query = format!(
+            "SELECT CASE WHEN {id} < pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) \
+             THEN pg_catalog.txid_status({id}) ELSE '{unseen}' END",
+            id = quote_literal(id),
+            unseen = if crashed { "aborted" } else { "in progress" },
+        );
         let end = Instant::now() + PATIENCE;
         loop {
             match self.ask(&query).await?.as_deref() {
+                Some("committed") if crashed => {
+                    return Err(unknown(format!(
+                        "the server has restarted or crashed since, so transaction {id} that it calls committed may \
+                         be another one"
+                    )));
+                }
                 Some("committed") => return Ok(Settled::Done(json!({}))),
                 Some("aborted") => return Ok(Settled::NotDone),
                 Some(_) if Instant::now() < end => tokio::time::sleep(LOOK).await,
@@ -151,6 +164,17 @@ impl<'a> Settling<'a> {
                 }
             }
         }
+    }
+
+    /// Whether the server may have lost numbers since a time of its own clock: it was started, or its statistics began
+    /// anew, as they do after a crash. Where it may not have, a number still means the transaction that got it.
+    async fn crashed_since(&mut self, time: &str) -> Result<bool, Settled> {
+        let query = format!(
+            "SELECT (greatest(pg_catalog.pg_postmaster_start_time(), \
+             pg_catalog.pg_stat_get_bgwriter_stat_reset_time()) > pg_catalog.to_timestamp({}))::text",
+            quote_literal(time)
+        );
+        Ok(self.ask(&query).await?.as_deref() != Some("false"))
     }
 
     /// The statement under way is the last one that was announced; those before it are done.

@@ -68,8 +68,10 @@ impl Terminal {
             self.ledger.list(&at.step, items.len());
         }
         self.open(run, started);
-        let done = count(self.ledger.finished(), "step");
-        self.say(&[format!("{} resuming: {done} final already", self.style.mark(Mark::Started))]);
+        let done = |state| matches!(state, StepState::Succeeded | StepState::Skipped);
+        let done = state.nodes.iter().filter(|(place, node)| place.key.is_none() && done(node.state)).count();
+        let done = count(done as u64, "step");
+        self.say(&[format!("{} resuming: {done} done already", self.style.mark(Mark::Started))]);
     }
 
     fn layout<'a>(&self, style: &'a Style) -> Layout<'a> {

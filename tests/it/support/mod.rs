@@ -1,6 +1,7 @@
 //! What several tests need: loading text as the command line would, and real servers, started once a process.
 
 pub(crate) mod apiserver;
+pub(crate) mod instance;
 pub(crate) mod kubernetes;
 pub(crate) mod live;
 mod load;

@@ -102,7 +102,7 @@ fn search(name: &str) -> Option<PathBuf> {
 }
 
 /// A command that runs as an unprivileged user: the server refuses to run as root.
-fn unprivileged(program: &Path, directory: &Path) -> Command {
+pub(crate) fn unprivileged(program: &Path, directory: &Path) -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new(program);
     }
