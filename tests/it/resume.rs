@@ -174,3 +174,66 @@ fn a_run_at_work_is_left_alone() {
     drop(holder);
     running.finish().exits(0);
 }
+
+/// The same without what takes another time in every run.
+fn untimed(mut value: serde_json::Value) -> serde_json::Value {
+    const TIMES: [&str; 5] = ["seconds", "started_at", "finished_at", "attempts", "statements"];
+    match &mut value {
+        serde_json::Value::Object(fields) => {
+            fields.retain(|name, _| !TIMES.contains(&name.as_str()));
+            fields.values_mut().for_each(|field| *field = untimed(field.take()));
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| *item = untimed(item.take())),
+        _ => {}
+    }
+    value
+}
+
+/// What a run came to: the state and the output of every step, and its outputs.
+fn end_state(live: &Live) -> serde_json::Value {
+    let report = live.sandbox.run_args(&["report", "last", "--format", "json"]);
+    let report: serde_json::Value =
+        serde_json::from_str(&report.stdout).unwrap_or_else(|_| panic!("{report:?}"));
+    let steps: Vec<_> =
+        report["steps"].as_array().unwrap().iter().map(|step| untimed(step.clone())).collect();
+    serde_json::json!([report["outcome"], report["outputs"], steps])
+}
+
+#[test]
+fn any_prefix_of_a_journal_resumes_to_the_same_end() {
+    let live = Live::with("CREATE TABLE t AS SELECT generate_series(1, 3) AS a");
+    let body = r"
+vars: { half: '{{ steps.look.rows | length // 2 }}' }
+steps:
+  - { id: look, sql: SELECT a FROM t ORDER BY a }
+  - parallel:
+      - { id: each, for_each: 'steps.look.rows', key: item.a, sql: 'SELECT {{ item.a }} * 2 AS twice' }
+      - { id: never, when: steps.look.row_count == 0, sql: SELECT 0 AS nothing }
+  - id: group
+    steps:
+      - { id: in, sql: 'SELECT {{ vars.half }} + {{ steps.each.count.succeeded }} AS sum' }
+      - { id: holds, assert: steps.in.value == 4 }
+  - { id: warns, assert: { that: steps.group.in.value == 5, level: warn, message: not five } }
+finally:
+  - { id: last, sql: 'SELECT {{ steps.group.in.value }} AS sum' }
+outputs:
+  sum: steps.group.in.value
+";
+    let body = body.replace(
+        "for_each: 'steps.look.rows', key: item.a",
+        "for_each: { in: steps.look.rows, key: item.a }",
+    );
+    live.run(&body).exits(0);
+    let whole = end_state(&live);
+    let files = crate::support::live::files_below(live.sandbox.state());
+    let journal = files.iter().find(|path| path.ends_with("journal.ndjson")).unwrap();
+    let lines: Vec<String> =
+        std::fs::read_to_string(journal).unwrap().lines().map(|line| format!("{line}\n")).collect();
+    assert!(lines.len() > 20, "{lines:?}");
+    for length in 1..lines.len() {
+        std::fs::write(journal, lines[..length].concat()).unwrap();
+        std::fs::write(journal.with_file_name("head"), "").unwrap();
+        let ran = live.resume(&[]).exits(0);
+        assert_eq!(end_state(&live), whole, "after {length} lines: {}", ran.stdout);
+    }
+}
