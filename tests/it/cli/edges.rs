@@ -18,6 +18,7 @@ fn help_names_the_commands() {
       show         Show what a runbook is for and what it does
       graph        Draw what waits for what
       check        Find every mistake in runbooks, without running them
+      test         Try runbooks on canned results and on faults
       explain      Explain a diagnostic code
       plan         Show what a run would do, without doing anything
       run          Run a runbook
