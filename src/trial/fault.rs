@@ -50,6 +50,11 @@ impl Fault {
         effects.into_iter().flat_map(of).collect()
     }
 
+    /// Whether the run must be undone after it.
+    pub(super) fn wants_undo(&self) -> bool {
+        self.injury != Injury::Repeat
+    }
+
     /// How the `nth` attempt at a place ends, if this fault is what ends it.
     pub(super) fn strike(&self, at: &Place, nth: usize) -> Option<StepError> {
         if *at != self.at {

@@ -146,7 +146,8 @@ fn answers(case: &Case) -> Answers {
     Answers { given: given.collect(), yes: false }
 }
 
-/// Runs a case. After a cut nobody knows what to do but a person, who in a trial rolls back.
+/// Runs a case. What the run leaves to a person, a person in a trial rolls back: what is uncertain, and after a fault also
+/// what the runbook's policy leaves as it is.
 pub(super) async fn perform(stage: &Stage<'_>, fault: Option<&Fault>) -> Result<Ran, Failure> {
     let folder =
         tempfile::tempdir().map_err(|error| Failure::new(format!("no temporary folder: {error}")))?;
@@ -160,8 +161,10 @@ pub(super) async fn perform(stage: &Stage<'_>, fault: Option<&Fault>) -> Result<
     let shown = RunStarted { parameters: stage.offline.parameters.clone(), ..whole.clone() };
     let start = Origin::Start { shown: Box::new(shown), whole: Box::new(whole) };
     let mut ended = leg.run(store.create(&id).map_err(unkept)?, start).await;
-    if ended.paused {
-        let so_far = Box::new(seen.state());
+    let so_far = seen.state();
+    let is_left = so_far.undo.is_none() && fault.is_some_and(Fault::wants_undo);
+    if ended.paused || is_left {
+        let so_far = Box::new(so_far);
         let (journal, _) = store.resume(&id).map_err(unkept)?;
         ended = leg
             .run(journal, Origin::Again { state: so_far, direction: Direction::Back, adopted: None })

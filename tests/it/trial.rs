@@ -339,6 +339,107 @@ fn programs_are_told_the_same() {
     assert_eq!(case["faults"], serde_json::json!([]));
 }
 
+/// The step of an included runbook, its `verify`, and what closes the run and reads too much.
+#[test]
+fn closing_steps_must_do_whatever_failed() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "runbooks/inner.yaml",
+        "version: 1
+name: inner
+title: Inner
+connections:
+  db: postgres
+steps:
+  - id: make
+    sql: INSERT INTO notes (text) VALUES ('made')
+    verify: { sql: SELECT count(*) FROM notes, that: this.value > 0 }
+    rollback: [{ id: unmake, sql: DELETE FROM notes }]
+finally:
+  - id: log
+    sql: INSERT INTO log (rows) VALUES ({{ steps.make.affected }})
+    rollback: { none: it is a log }
+",
+    );
+    sandbox.write(
+        "runbooks/outer.yaml",
+        "version: 1
+name: outer
+title: Outer
+connections:
+  shop: postgres
+steps:
+  - id: within
+    runbook: { name: inner, connections: { db: shop } }
+  - id: last
+    sql: UPDATE orders SET noted = true
+    rollback: { none: an example }
+",
+    );
+    sandbox.write(
+        "runbooks/outer.test.yaml",
+        "version: 1
+runbook: outer
+cases:
+  - name: all is well
+    steps: { within.make: { affected: 1, verify: [{ count: 1 }] } }
+    expect: { outcome: succeeded, sent: { within.log: [INSERT INTO log (rows) VALUES (1)] } }
+    faults: { undone: { last: [within.make] } }
+  - name: the answer is lost, and it did not take effect
+    steps: { within.make: { cut: the connection was lost, verify: [{ count: 0 }] } }
+    expect: { outcome: failed, states: { within.make: failed, last: cancelled } }
+",
+    );
+    assert_snapshot!(sandbox.run("test outer"), @r#"
+    outer  runbooks/outer.test.yaml
+      ✓ all is well
+        ✗ fail within.make
+            within.log
+              expected  succeeded
+              got       failed: `make` is failed, so it has no `affected`, in `steps.make.affected`
+        ✗ cut within.make
+            within.log
+              expected  succeeded
+              got       failed: `steps.make.affected` is not defined, in `steps.make.affected`
+        ✓ fail last
+        ✓ cut last
+      ✓ the answer is lost, and it did not take effect
+
+    1 runbook, 2 cases, 4 faults: 2 not as declared
+    --- exit 1
+    "#);
+}
+
+/// A policy that leaves everything as it is does not hide an undo that cannot be bound: a person will want it.
+#[test]
+fn an_undo_that_only_a_person_asks_for_is_tried_too() {
+    let runbook = "
+version: 1
+name: left
+title: Left as it is
+connections:
+  db: postgres
+defaults: { on_failure: stop }
+steps:
+  - id: batch
+    sql: INSERT INTO batches (size) VALUES (1) RETURNING id
+    rollback:
+      - id: forget
+        sql: DELETE FROM batches WHERE id = {{ steps.batch.row.number }}
+  - id: move
+    sql: UPDATE orders SET batch = {{ steps.batch.row.id }}
+    rollback: { none: an example }
+";
+    let cases = "
+  - name: a batch
+    steps: { batch: { row: { id: 7 } } }
+    expect: { outcome: succeeded }
+    faults: each
+";
+    let output = try_out(runbook, cases, "");
+    assert!(output.stdout.contains("✗ fail move\n        batch.rollback.forget"), "{output}");
+}
+
 /// A day of retries and polls is over at once.
 #[test]
 fn waits_take_no_time() {
