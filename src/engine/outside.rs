@@ -1,4 +1,4 @@
-//! [`Outside`]: who does what the steps ask for. A run has the systems themselves, a trial what its author wrote instead.
+//! [`Outside`]: who does what the steps ask for. A run has the systems themselves, a trial what its author wrote.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;

@@ -35,7 +35,7 @@ pub struct Case {
     /// The environment variables.
     #[serde(default)]
     pub env: IndexMap<String, String>,
-    /// Facts of connections, such as `{ db: { version_num: 150004 } }`; `{ db: { present: false } }` for one that is absent.
+    /// Facts of connections, such as `{ db: { version_num: 150004 } }`; `{ db: { present: false } }` for an absent one.
     #[serde(default)]
     pub connections: IndexMap<String, Map<String, Value>>,
     /// When the run begins, RFC 3339.

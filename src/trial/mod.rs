@@ -1,7 +1,7 @@
-//! Trials: a runbook run on canned results, which the fixture beside it declares, and on faults that are made on purpose.
+//! Trials: a runbook run on canned results, which the fixture beside it declares, and on faults made on purpose.
 //!
-//! The engine is the one of every run; only what lies beyond it is replaced. So a trial proves what the runbook decides,
-//! binds and undoes, and nothing about the systems it talks to.
+//! The engine is the one of every run; only what lies beyond it is replaced. So a trial proves what the runbook
+//! decides, binds and undoes, and nothing about the systems it talks to.
 
 mod clock;
 mod fault;

@@ -146,8 +146,8 @@ fn answers(case: &Case) -> Answers {
     Answers { given: given.collect(), yes: false }
 }
 
-/// Runs a case. What the run leaves to a person, a person in a trial rolls back: what is uncertain, and after a fault also
-/// what the runbook's policy leaves as it is.
+/// Runs a case. What the run leaves to a person, a person in a trial rolls back: what is uncertain, and after a fault
+/// also what the runbook's policy leaves as it is.
 pub(super) async fn perform(stage: &Stage<'_>, fault: Option<&Fault>) -> Result<Ran, Failure> {
     let folder =
         tempfile::tempdir().map_err(|error| Failure::new(format!("no temporary folder: {error}")))?;

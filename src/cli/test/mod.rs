@@ -68,23 +68,30 @@ fn attempt(fixture: &files::Pair, context: &Context) -> Result<Tried, CliError> 
 }
 
 fn to_json(tried: &[Tried]) -> Value {
-    let verdict = |verdict: &Verdict| json!({ "passed": verdict.passed(), "differences": verdict.differences, "missing": verdict.missing });
-    let case = |case: &CaseVerdict| {
-        let mut one = verdict(&case.verdict);
-        let fault = |(name, after): &(String, Verdict)| {
-            let mut fault = verdict(after);
-            fault["fault"] = json!(name);
-            fault
-        };
-        one["name"] = json!(case.name);
-        one["faults"] = case.faults.iter().map(fault).collect();
-        one
+    let fixture = |one: &Tried| {
+        let cases: Vec<Value> = one.cases.iter().map(case).collect();
+        json!({ "file": one.file, "runbook": one.runbook.name, "cases": cases })
     };
-    let fixture = |one: &Tried| json!({ "file": one.file, "runbook": one.runbook.name, "cases": one.cases.iter().map(case).collect::<Vec<_>>() });
     let runs = || tried.iter().flat_map(Tried::all);
     json!({
         "fixtures": tried.iter().map(fixture).collect::<Vec<_>>(),
         "passed": runs().filter(|run| run.passed()).count(),
         "failed": runs().filter(|run| !run.passed()).count(),
+    })
+}
+
+/// A case and its faults; each fault is named by what it does to which step.
+fn case(case: &CaseVerdict) -> Value {
+    let mut one = verdict("name", &case.name, &case.verdict);
+    one["faults"] = case.faults.iter().map(|(name, after)| verdict("fault", name, after)).collect();
+    one
+}
+
+fn verdict(key: &str, name: &str, verdict: &Verdict) -> Value {
+    json!({
+        key: name,
+        "passed": verdict.passed(),
+        "differences": verdict.differences,
+        "missing": verdict.missing,
     })
 }
