@@ -23,5 +23,6 @@ pub mod runbook;
 pub mod sql;
 pub mod step;
 pub mod template;
+pub mod trial;
 pub mod ui;
 pub mod yaml;

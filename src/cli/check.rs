@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::prepare::{Books, find};
+use super::prepare::{Books, find, load};
 use crate::diagnostic::{Diagnostics, Severity, Sources};
 use crate::environment;
+use crate::library::{is_fixture, runbook_of};
 use crate::runbook::{self, SourceText};
+use crate::trial;
 use crate::ui;
 
 /// The folder that is checked when nothing is named.
@@ -89,7 +91,8 @@ fn in_folder(folder: &str, context: &Context) -> Result<Vec<String>, CliError> {
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(context.process.directory.join(folder)).map_err(unreadable)? {
         let path = Path::new(folder).join(entry.map_err(unreadable)?.file_name());
-        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if yaml && !is_fixture(&path) {
             files.push(path);
         }
     }
@@ -108,6 +111,9 @@ fn check(file: &str, context: &Context) -> Result<Checked, CliError> {
     let is_environments = Path::new(&file).file_name().is_some_and(|name| name == ENVIRONMENTS);
     let diagnostics = if is_environments && !holds_steps(&source) {
         environment::decode(&source.origin, &source.text, &mut sources).1
+    } else if is_fixture(Path::new(&file)) {
+        let (runbook, _) = load(&runbook_of(&file), context)?;
+        trial::load(&source.origin, &source.text, &runbook, &mut sources).1
     } else {
         runbook::load(source, &Books(&shelf), &mut sources).1
     };

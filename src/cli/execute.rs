@@ -13,13 +13,11 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::prepare::Prepared;
 use crate::connect::{Prompter, Purpose};
-use crate::engine::{Answers, Clock as _, Ended, Origin, RunRequest, SystemClock, run};
-use crate::event::{
-    Adopted, Direction, PinnedConnection, PinnedOptions, PinnedStep, RunStarted, Sink, VERSION,
-};
+use crate::engine::{Answers, Clock as _, Ended, Origin, RunRequest, SystemClock, Systems, run};
+use crate::event::{Adopted, Direction, PinnedConnection, PinnedOptions, RunStarted, Sink, VERSION};
 use crate::journal::{Store, Writer};
 use crate::model::{Failure, RunId, StoppedBy};
-use crate::plan::{Plan, PlanRequest, PlannedStep, Preflight, missing_rights, plan, preflight};
+use crate::plan::{Plan, PlanRequest, Preflight, missing_rights, plan, preflight};
 use crate::step::StopSignal;
 use crate::ui::{Ndjson, Terminal, TerminalPrompter};
 
@@ -156,6 +154,7 @@ impl Execution<'_> {
             params: prepared.params.clone(),
             names: prepared.names.clone(),
             connections: &prepared.connections,
+            outside: &Systems,
             surroundings,
             origin: leg.origin,
             retry: self.retry,
@@ -215,7 +214,7 @@ impl Execution<'_> {
                     identity: target.facts.clone(),
                 })
                 .collect(),
-            steps: pinned_steps(offline),
+            steps: offline.pinned_steps(),
             options: PinnedOptions {
                 config: self.context.config.as_ref().map(|path| path.display().to_string()),
                 files: self.files.display().to_string(),
@@ -224,19 +223,6 @@ impl Execution<'_> {
             },
         }
     }
-}
-
-/// The steps as the first record has them.
-pub(super) fn pinned_steps(plan: &Plan) -> Vec<PinnedStep> {
-    let pinned = |step: &PlannedStep| PinnedStep {
-        id: step.id.clone(),
-        kind: step.kind.clone(),
-        title: step.title.clone(),
-        effect: step.class.effect,
-        needs: step.parents.iter().map(|edge| edge.step.clone()).collect(),
-        show: step.show,
-    };
-    plan.steps.iter().map(pinned).collect()
 }
 
 /// A later leg must meet what the first one met: the same server, database and cluster.

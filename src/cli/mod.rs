@@ -33,6 +33,7 @@ mod show;
 mod signals;
 mod story;
 mod targets;
+mod test;
 
 pub use exit::Exit;
 
@@ -71,6 +72,8 @@ enum Command {
     Graph(graph::Graph),
     /// Find every mistake in runbooks, without running them
     Check(check::Check),
+    /// Try runbooks on canned results and on faults
+    Test(test::Test),
     /// Explain a diagnostic code, or what became of a step of a run
     Explain(explain::Explain),
     /// Show what a run would do, without doing anything
@@ -101,6 +104,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError> {
         Command::Show(command) => command.run(context),
         Command::Graph(command) => command.run(context),
         Command::Check(command) => command.run(context),
+        Command::Test(command) => command.run(context),
         Command::Explain(command) => command.run(context),
         Command::Plan(command) => command.run(context),
         Command::Run(command) => command.run(context),

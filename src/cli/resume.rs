@@ -7,7 +7,7 @@ use clap::Args;
 use super::again::Again;
 use super::context::Context;
 use super::error::CliError;
-use super::execute::{Execution, offline_plan, pinned_steps};
+use super::execute::{Execution, offline_plan};
 use super::exit::Exit;
 use super::run::{Given, asks, check_answers, check_gates, parallel};
 use super::runtime::block_on;
@@ -126,7 +126,7 @@ impl NextLeg {
         }
         let adopted = if self.adopt {
             let whole = offline_plan(&prepared, context, &options.skip).await;
-            Some(Adopted { documents: prepared.runbook.documents.clone(), steps: pinned_steps(&whole) })
+            Some(Adopted { documents: prepared.runbook.documents.clone(), steps: whole.pinned_steps() })
         } else {
             None
         };

@@ -8,8 +8,7 @@ use tokio::time::Instant;
 use super::dispatcher::StepReporter;
 use super::halt::Halt;
 use super::scheduler::{Scheduler, Standing};
-use crate::connect::postgres::ResultLimits;
-use crate::connect::{Purpose, SessionKey};
+use crate::connect::Purpose;
 use crate::event::{EventKind, Place};
 use crate::model::{Effect, Failure, StoppedBy};
 use crate::plan::this;
@@ -80,20 +79,22 @@ impl Attempt<'_, '_, '_> {
         let seconds = |value| binder.seconds(value).map_err(|error| StepError::Failed(error.into_failure()));
         let (every, hold) = (seconds(&until.every)?, seconds(&until.hold)?);
         let limit = until.timeout.as_ref().map(seconds).transpose()?;
-        let began = Instant::now();
+        let clock = self.scheduler.dispatcher.clock();
+        let passed = |since: Instant| clock.instant().duration_since(since).as_secs_f64();
+        let began = clock.instant();
         let mut held_since = None;
         loop {
-            let left = limit.map(|limit| (limit - began.elapsed().as_secs_f64()).max(LAST_POLL));
+            let left = limit.map(|limit| (limit - passed(began)).max(LAST_POLL));
             let mut done = self.once(&effort.at_most(left)).await?;
             if self.holds(&until.that, &done.output, number)? {
-                let since = *held_since.get_or_insert_with(Instant::now);
-                if since.elapsed().as_secs_f64() >= hold {
+                let since = *held_since.get_or_insert_with(|| clock.instant());
+                if passed(since) >= hold {
                     return Ok(done);
                 }
             } else {
                 held_since = None;
             }
-            let left = limit.map(|limit| limit - began.elapsed().as_secs_f64());
+            let left = limit.map(|limit| limit - passed(began));
             if left.is_some_and(|left| left <= 0.0) {
                 let message = format!("`{}` did not come to hold in time", until.that.source());
                 if until.on_timeout == OnTimeout::Continue {
@@ -126,7 +127,7 @@ impl Attempt<'_, '_, '_> {
             deadline: effort.timeout.map(|timeout| Instant::now() + timeout),
             ..self.context(&place, &name, &reporter, &stop)
         };
-        let mut running = std::pin::pin!(self.input.run(&cx));
+        let mut running = std::pin::pin!(self.scheduler.outside.run(self.step, self.input, &cx));
         let mut outside = std::pin::pin!(self.halt.stop.raised());
         let mut breach = std::pin::pin!(self.watch_breach());
         let (mut told, mut breached) = (false, None);
@@ -224,32 +225,25 @@ impl Attempt<'_, '_, '_> {
             .map_err(|error| StepError::Failed(error.into_failure()))
     }
 
-    /// Asks the server on a read-only session of its own.
+    /// Asks a side question, of which the last statement's rows are the answer.
     async fn ask(&self, sql: &SqlText, connection: Option<&str>) -> Result<Value, Failure> {
         let binder = self.binder(self.scope);
         let connection = binder.connection(connection).map_err(BindError::into_failure)?;
         let statements = binder.sql(sql).map_err(BindError::into_failure)?;
-        let key = SessionKey::of(&connection, Purpose::Asking);
-        let mut lent = self.scheduler.connections.lend(&key, None, "runbook:check").await?;
-        let mut answer = Value::Null;
-        for statement in &statements {
-            let result = lent.query(&statement.text, &ResultLimits::default()).await;
-            let result = result.map_err(|error| Failure::new(error.to_string()))?;
-            let rows: Vec<Value> = result
-                .rows
-                .into_iter()
-                .map(|row| result.columns.iter().map(|column| column.name.clone()).zip(row).collect())
-                .collect();
-            answer = this(&serde_json::json!({ "rows": rows }), &Value::Null, None, 1);
-        }
-        self.scheduler.connections.give_back(lent);
-        Ok(answer)
+        let statements: Vec<String> = statements.into_iter().map(|statement| statement.text).collect();
+        let place = self.standing.place(self.step);
+        let name = self.application_name(&place);
+        let reporter = StepReporter { dispatcher: self.scheduler.dispatcher, place: &place };
+        let stop = StopSignal::default();
+        let cx = self.context(&place, &name, &reporter, &stop);
+        let rows = self.scheduler.outside.ask(&connection, &statements, &cx).await?;
+        Ok(this(&serde_json::json!({ "rows": rows }), &Value::Null, None, 1))
     }
 
     /// Waits between attempts and polls; a stop signal ends the wait.
     pub(super) async fn pause(&self, seconds: f64) -> Result<(), StepError> {
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => Ok(()),
+            () = self.scheduler.dispatcher.clock().wait(Duration::from_secs_f64(seconds)) => Ok(()),
             by = self.halt.stop.raised() => Err(StepError::stopped(by, "stopped while it waited for its next attempt")),
         }
     }

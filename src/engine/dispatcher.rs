@@ -46,6 +46,11 @@ impl<'a> Dispatcher<'a> {
         &self.run
     }
 
+    /// What waits, and measures.
+    pub(super) fn clock(&self) -> &dyn Clock {
+        self.clock
+    }
+
     /// The time, as events are stamped with it.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -10,6 +10,7 @@ mod executor;
 mod gate;
 mod halt;
 mod nested;
+mod outside;
 mod past;
 mod scheduler;
 mod settle;
@@ -18,6 +19,7 @@ mod whole;
 
 pub use clock::{Clock, SystemClock};
 pub use gate::Answers;
+pub use outside::{Outside, Systems};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -50,6 +52,8 @@ pub struct RunRequest<'a> {
     pub names: BTreeMap<String, String>,
     /// The connections.
     pub connections: &'a Connections,
+    /// Who does what the steps ask for.
+    pub outside: &'a dyn Outside,
     /// What is known beside the runbook.
     pub surroundings: Surroundings,
     /// Where the run comes from: its first event, or what earlier legs have left.
@@ -154,6 +158,7 @@ pub async fn run(request: RunRequest<'_>) -> Ended {
             dispatcher: &dispatcher,
         },
         connections: request.connections,
+        outside: request.outside,
         redactor,
         halt: Halt::new(Role::Steps),
         interrupt: request.interrupt,

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::dispatcher::Dispatcher;
 use super::gate::GateKeeper;
 use super::halt::{Halt, Reason};
+use super::outside::Outside;
 use crate::connect::Connections;
 use crate::event::{EventKind, Place};
 use crate::model::{Failure, Redactor, SkipReason, StepState};
@@ -24,6 +25,7 @@ pub(super) struct Scheduler<'a, 'd> {
     pub(super) dispatcher: &'a Dispatcher<'d>,
     pub(super) gate: GateKeeper<'a, 'd>,
     pub(super) connections: &'a Connections,
+    pub(super) outside: &'a dyn Outside,
     pub(super) redactor: &'a Redactor,
     pub(super) halt: Halt,
     /// Raised when a person or a signal wants the run to stop.

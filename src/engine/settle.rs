@@ -111,7 +111,7 @@ impl Attempt<'_, '_, '_> {
         let stop = StopSignal::default();
         let cx = self.context(&place, &name, &reporter, &stop);
         tokio::select! {
-            settled = self.input.settle(&happened, &cx) => settled,
+            settled = self.scheduler.outside.settle(self.input, &happened, &cx) => settled,
             () = self.second_interrupt() => Settled::Unknown("interrupted while it was found out".to_owned()),
         }
     }

@@ -15,6 +15,25 @@ static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/runbooks");
 /// What the origin of a shipped runbook begins with.
 pub const SHIPPED_PREFIX: &str = "shipped:";
 
+/// What the name of a fixture ends in, in place of `.yaml`.
+const FIXTURE_ENDING: &str = ".test.yaml";
+
+/// Whether a file holds the fixture of a runbook, and no runbook.
+pub fn is_fixture(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(FIXTURE_ENDING))
+}
+
+/// Where the fixture of a runbook is, there or not.
+pub fn fixture_of(runbook: &str) -> String {
+    let stem = runbook.strip_suffix(".yaml").or(runbook.strip_suffix(".yml"));
+    format!("{}{FIXTURE_ENDING}", stem.unwrap_or(runbook))
+}
+
+/// Where the runbook of a fixture is.
+pub fn runbook_of(fixture: &str) -> String {
+    format!("{}.yaml", fixture.strip_suffix(FIXTURE_ENDING).unwrap_or(fixture))
+}
+
 /// A runbook that can be named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
@@ -57,7 +76,7 @@ impl Shelf {
     pub fn entries(&self) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let found = self.folders.iter().flat_map(|folder| in_folder(folder, &self.directory));
-        let shipped = SHIPPED.files().filter_map(|file| {
+        let shipped = SHIPPED.files().filter(|file| !is_fixture(file.path())).filter_map(|file| {
             let path = file.path();
             Some(Entry { name: stem(path)?, origin: format!("{SHIPPED_PREFIX}{}", path.display()) })
         });
@@ -121,7 +140,7 @@ fn in_folder(folder: &Path, directory: &Path) -> Vec<Entry> {
         .filter_map(|file| {
             let path = file.ok()?.path();
             let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-            let name = stem(&path).filter(|name| yaml && name != "runbook")?;
+            let name = stem(&path).filter(|name| yaml && name != "runbook" && !is_fixture(&path))?;
             let shown = path.strip_prefix(directory).unwrap_or(&path);
             Some(Entry { name, origin: shown.display().to_string() })
         })

@@ -27,6 +27,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::event::PinnedStep;
 use crate::model::{Class, Effect, Failure, StepId};
 
 /// What a run of a runbook would do.
@@ -178,6 +179,19 @@ impl Plan {
     /// Whether something stands in the way.
     pub fn is_blocked(&self) -> bool {
         !self.problems.is_empty() || self.steps.iter().any(|step| !step.blockers.is_empty())
+    }
+
+    /// The steps as the first record of a run has them.
+    pub fn pinned_steps(&self) -> Vec<PinnedStep> {
+        let pinned = |step: &PlannedStep| PinnedStep {
+            id: step.id.clone(),
+            kind: step.kind.clone(),
+            title: step.title.clone(),
+            effect: step.class.effect,
+            needs: step.parents.iter().map(|edge| edge.step.clone()).collect(),
+            show: step.show,
+        };
+        self.steps.iter().map(pinned).collect()
     }
 
     /// The gates that only a person or an answer given beforehand can pass.

@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use runbook::diagnostic::{CODES, Code, Diagnostic, Diagnostics, Sources};
 use runbook::sql::Script;
 use runbook::step::templated::{sql_code, template_code};
 use runbook::template::{Expression, Scope, SqlTemplate, Template};
+use runbook::trial;
 use runbook::yaml::{Limits, read_text};
 use serde_json::json;
 
@@ -37,6 +39,9 @@ fn example_name(code: &Code) -> String {
 
 /// Loads an example as the file that its `name` says, from bytes as the command line does.
 fn load_example(path: &Path) -> Loaded {
+    if stem(path).starts_with("test__") {
+        return load_fixture(path);
+    }
     let name = stem(path).replace("__", "-").replace('_', "-");
     match read_text(&format!("{name}.yaml"), std::fs::read(path).unwrap(), &Limits::default()) {
         Ok(text) => load_text(&name, &text, &folder().join("beside")),
@@ -46,6 +51,18 @@ fn load_example(path: &Path) -> Loaded {
             Loaded { runbook: None, diagnostics, sources: Sources::new() }
         }
     }
+}
+
+/// A fixture of the runbook that lies in `beside`.
+fn load_fixture(path: &Path) -> Loaded {
+    let beside = folder().join("beside");
+    let text = std::fs::read_to_string(beside.join("archive.yaml")).unwrap();
+    let Loaded { runbook, mut sources, .. } = load_text("archive", &text, &beside);
+    let runbook = Arc::new(runbook.unwrap());
+    let text = std::fs::read_to_string(path).unwrap();
+    let (fixture, diagnostics) = trial::load("archive.test.yaml", &text, &runbook, &mut sources);
+    assert!(fixture.is_none());
+    Loaded { runbook: None, diagnostics, sources }
 }
 
 fn snapshot(path: &Path, rendered: &str) {
@@ -163,7 +180,7 @@ fn a_scope_may_refuse_a_value() {
             Vec::new()
         }
     }
-    let scope = Scope::new().with_lookup("steps", std::sync::Arc::new(Skipped));
+    let scope = Scope::new().with_lookup("steps", Arc::new(Skipped));
     let problem = Expression::parse("steps.lag.value").unwrap().eval(&scope).unwrap_err();
     assert_eq!(template_code(problem.problem), Code::TEMPLATE_REFUSED);
 }

@@ -29,6 +29,11 @@ const MODULES: &[(&str, &[&str])] = &[
     ("journal", &["event", "model"]),
     ("engine", &["connect", "event", "journal", "model", "plan", "runbook", "step", "template"]),
     ("report", &["event", "model"]),
+    // A run in which only what lies beyond the engine is replaced; `yaml` and `diagnostic` are for its fixtures.
+    (
+        "trial",
+        &["connect", "diagnostic", "engine", "event", "journal", "model", "plan", "runbook", "step", "yaml"],
+    ),
     ("ui", &["connect", "diagnostic", "event", "model", "plan", "report"]),
     ("demo", &["model"]),
     (
@@ -47,6 +52,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "report",
             "runbook",
             "step",
+            "trial",
             "ui",
             "yaml",
         ],
@@ -95,10 +101,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("squawk_parser", &["sql"]),
     ("squawk_syntax", &["sql"]),
     ("strsim", &["diagnostic", "journal"]),
-    ("tempfile", &["connect", "demo"]),
+    ("tempfile", &["connect", "demo", "trial"]),
     ("thiserror", &[]),
     // Steps and runs have deadlines, `ui` timers and keys; what stands left of the engine has none of it.
-    ("tokio", &["cli", "connect", "demo", "engine", "plan", "step", "ui"]),
+    ("tokio", &["cli", "connect", "demo", "engine", "plan", "step", "trial", "ui"]),
     ("tokio_postgres", &["connect"]),
     ("tokio_postgres_rustls", &["connect"]),
     ("tokio_tungstenite", &["connect"]),

@@ -35,6 +35,7 @@ mod schemas;
 mod secrets;
 mod sql;
 mod support;
+mod trial;
 mod tunnel;
 mod undo;
 

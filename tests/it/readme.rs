@@ -72,14 +72,24 @@ fn run(line: &str, sandbox: &Sandbox) -> Option<Output> {
     Some(output)
 }
 
-/// Writes what a reader would write: a complete runbook, or the environments.
+/// Writes what a reader would write: a complete runbook, its fixture, or the environments.
 fn write(yaml: &str, sandbox: &Sandbox) {
-    if yaml.starts_with("version: 1\n") {
-        let name = yaml.lines().find_map(|line| line.strip_prefix("name: ")).unwrap();
-        sandbox.write(format!("runbooks/{name}.yaml"), yaml);
+    let head = |key: &str| yaml.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    if is_fixture(yaml) {
+        sandbox.write(format!("runbooks/{}.test.yaml", head("runbook: ")), yaml);
+    } else if is_runbook(yaml) {
+        sandbox.write(format!("runbooks/{}.yaml", head("name: ")), yaml);
     } else if yaml.starts_with("environments:\n") {
         sandbox.write("runbook.yaml", yaml);
     }
+}
+
+fn is_fixture(yaml: &str) -> bool {
+    yaml.starts_with("version: 1\nrunbook: ")
+}
+
+fn is_runbook(yaml: &str) -> bool {
+    yaml.starts_with("version: 1\nname: ")
 }
 
 #[test]
@@ -91,7 +101,7 @@ fn everything_works_as_written() {
         match language.as_str() {
             "console" => text.lines().for_each(|line| printed = run(line, &sandbox)),
             "yaml" => {
-                runbooks += usize::from(text.starts_with("version: 1\n"));
+                runbooks += usize::from(is_runbook(&text));
                 write(&text, &sandbox);
             }
             // Text below a command is what the command prints; other text is a picture.

@@ -2,6 +2,7 @@
 
 use runbook::event::Event;
 use runbook::report::Report;
+use runbook::trial::FixtureFile;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -15,8 +16,13 @@ fn schema_of<T: schemars::JsonSchema>() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value()
 }
 
-fn generated() -> [(&'static str, Value); 3] {
-    [("runbook", runbook_schema()), ("event", schema_of::<Event>()), ("report", schema_of::<Report>())]
+fn generated() -> [(&'static str, Value); 4] {
+    [
+        ("runbook", runbook_schema()),
+        ("fixture", schema_of::<FixtureFile>()),
+        ("event", schema_of::<Event>()),
+        ("report", schema_of::<Report>()),
+    ]
 }
 
 /// `UPDATE_SCHEMAS=1 cargo test --test it schemas` writes them.
@@ -69,6 +75,19 @@ fn shipped_runbooks_and_warned_examples_are_valid() {
         count += 1;
     }
     assert!(count > 8, "{count}");
+}
+
+#[test]
+fn shipped_fixtures_are_valid() {
+    let validator = jsonschema::validator_for(&schema_of::<FixtureFile>()).unwrap();
+    for path in files(&package().join("runbooks"), "test.yaml") {
+        let instance = value(&std::fs::read_to_string(&path).unwrap());
+        let errors: Vec<String> = validator
+            .iter_errors(&instance)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+    }
 }
 
 #[test]

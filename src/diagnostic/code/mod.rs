@@ -39,6 +39,7 @@ mod sql;
 mod step;
 mod structure;
 mod template;
+mod test;
 mod yaml;
 
 /// The areas, sorted by name.
@@ -54,6 +55,7 @@ const AREAS: &[&[&Code]] = &[
     step::CODES,
     structure::CODES,
     template::CODES,
+    test::CODES,
     yaml::CODES,
 ];
 

@@ -18,7 +18,8 @@ fn help_names_the_commands() {
       show         Show what a runbook is for and what it does
       graph        Draw what waits for what
       check        Find every mistake in runbooks, without running them
-      explain      Explain a diagnostic code
+      test         Try runbooks on canned results and on faults
+      explain      Explain a diagnostic code, or what became of a step of a run
       plan         Show what a run would do, without doing anything
       run          Run a runbook
       resume       Go on with a run that was interrupted or left

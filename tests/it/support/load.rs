@@ -61,11 +61,15 @@ pub(crate) fn load_text(name: &str, text: &str, folder: &Path) -> Loaded {
     Loaded { runbook, diagnostics, sources }
 }
 
-/// The files of a folder that end so, sorted.
-pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+/// The files of a folder that end so, sorted. A fixture ends in `test.yaml`, and not in `yaml` alone.
+pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let ending = format!(".{ending}");
+    let ends_so = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.strip_suffix(&ending).is_some_and(|stem| !stem.contains('.'))
+    };
     let mut found: Vec<PathBuf> =
-        entries.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).filter(ends_so).collect();
     found.sort();
     found
 }
