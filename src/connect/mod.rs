@@ -10,6 +10,6 @@ mod tunnel;
 pub use connections::{
     ConnectionConfig, Connections, Expect, LentSession, LoginProof, Purpose, SessionKey, Via,
 };
-pub use file::{KeptFile, OutputFile, PrivateFile, open_input};
+pub use file::{InputFile, KeptFile, OutputFile, PrivateFile, SealedFile, open_input};
 pub use prompt::{AnswerKind, PromptError, Prompter, Question};
 pub use tunnel::{Dial, Pipe};
