@@ -6,14 +6,14 @@ use crate::support::kubernetes::{Kubernetes, Namespace, pod};
 use crate::support::live::{Live, Ran};
 
 /// A namespace, and the program with the kubeconfig that leads there.
-struct Bench {
-    cluster: &'static Kubernetes,
-    namespace: Namespace,
-    live: Live,
+pub(crate) struct Bench {
+    pub(crate) cluster: &'static Kubernetes,
+    pub(crate) namespace: Namespace,
+    pub(crate) live: Live,
 }
 
 impl Bench {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let cluster = Kubernetes::shared();
         let kubeconfig = cluster.kubeconfig().display().to_string();
         Self::with(cluster, cluster.namespace(name), &kubeconfig)
@@ -24,21 +24,21 @@ impl Bench {
     }
 
     /// The same namespace as a user who may do only this.
-    fn as_user(name: &str, rules: &[(&str, &str)]) -> Self {
+    pub(crate) fn as_user(name: &str, rules: &[(&str, &str)]) -> Self {
         let cluster = Kubernetes::shared();
         let namespace = cluster.namespace(name);
         let kubeconfig = cluster.user(&namespace, "limited", rules);
         Self::with(cluster, namespace, &kubeconfig.display().to_string())
     }
 
-    fn body(&self, steps: &str) -> String {
+    pub(crate) fn body(&self, steps: &str) -> String {
         let namespace = &self.namespace.name;
         format!(
             "connections: {{ cluster: kubernetes }}\ndefaults: {{ namespace: {namespace} }}\nsteps:\n{steps}"
         )
     }
 
-    fn run(&self, steps: &str) -> Ran {
+    pub(crate) fn run(&self, steps: &str) -> Ran {
         self.live.run(&self.body(steps))
     }
 
@@ -49,14 +49,14 @@ impl Bench {
     }
 
     /// What a plan prints, in one line.
-    fn plan(&self, steps: &str) -> String {
+    pub(crate) fn plan(&self, steps: &str) -> String {
         self.live.write("trial", &self.body(steps));
         let planned = self.live.sandbox.run("plan ./trial.yaml");
         assert_eq!(planned.exit, Some(0), "{planned:?}");
         in_one_line(&planned.stdout)
     }
 
-    fn kubectl(&self, arguments: &[&str]) -> String {
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         self.cluster.kubectl(&[arguments, &["--namespace", &self.namespace.name]].concat())
     }
 
@@ -80,12 +80,12 @@ impl Bench {
     }
 }
 
-fn in_one_line(text: &str) -> String {
+pub(crate) fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Everything a run has said, in one line and without the escapes of JSON.
-fn said(ran: &Ran) -> String {
+pub(crate) fn said(ran: &Ran) -> String {
     in_one_line(&(ran.stdout.replace("\\\"", "\"") + &ran.stderr))
 }
 

@@ -9,6 +9,7 @@ mod codes;
 mod confirm;
 mod connect;
 mod copy;
+mod cp;
 mod demo;
 mod exec;
 mod faults;

@@ -79,6 +79,18 @@ impl Cluster {
         if self.access() != Access::Write {
             return Err(ApiError::local("only a step that may change something runs a command in a pod"));
         }
+        self.exec_unasked(request, stdin, stdout, stderr, progress).await
+    }
+
+    /// The same for a command of our own, of which it is known whether it changes anything.
+    pub(super) async fn exec_unasked(
+        &self,
+        request: &ExecRequest<'_>,
+        stdin: Stdin<'_>,
+        stdout: &mut (dyn AsyncWrite + Send + Unpin),
+        stderr: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<ExecOutcome, ApiError> {
         match exec::exec(&self.shared.client, request, stdin, stdout, stderr, progress).await {
             Ok(outcome) => Ok(outcome),
             Err(ExecError::Refused(error)) => Err(ApiError { unknown: false, ..ApiError::of(&error) }),

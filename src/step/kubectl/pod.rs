@@ -1,10 +1,10 @@
-//! [`BoundPod`]: which pod and which container a verb is about.
+//! [`BoundPod`]: which pod and which container a verb is about, and whether programs can be run there.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::target::PickSpec;
-use crate::connect::kubernetes::{ApiError, Cluster, Pick, container};
+use crate::connect::kubernetes::{ApiError, Cluster, Container, Pick, Right, container, not_running};
 use crate::step::bind::Binder;
 use crate::step::error::BindError;
 use crate::step::templated::Text;
@@ -69,6 +69,16 @@ impl BoundPod {
         }
     }
 
+    /// The container, once it is known that a program can be started in it.
+    pub(super) async fn running(&self, cluster: &Cluster, namespace: &str) -> Result<Container, ApiError> {
+        let pod = self.ready(cluster, namespace).await?;
+        if let Some(why) = not_running(&pod) {
+            return Err(ApiError::unfit(why));
+        }
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        Ok(Container { namespace: namespace.to_owned(), pod: name, name: self.container(&pod)? })
+    }
+
     /// The container that is meant in this pod.
     pub(super) fn container(&self, pod: &Value) -> Result<String, ApiError> {
         container(pod, self.container.as_deref())
@@ -81,4 +91,22 @@ impl BoundPod {
     fn pick(&self) -> Pick {
         self.pick.map_or(Pick::One, Pick::from)
     }
+}
+
+/// The rights to run a program in a container that are lacking. A connection over WebSocket is a GET to some servers and
+/// a create to others.
+pub(super) async fn lacking(cluster: &Cluster, container: &Container) -> Result<Vec<String>, ApiError> {
+    let mut lacking = Vec::new();
+    for verb in ["get", "create"] {
+        let right = Right {
+            verb,
+            group: String::new(),
+            resource: "pods/exec".to_owned(),
+            name: Some(container.pod.clone()),
+        };
+        if let Err(reason) = cluster.may(&right, &container.namespace).await? {
+            lacking.push(right.lacking(&container.namespace, &reason));
+        }
+    }
+    Ok(lacking)
 }

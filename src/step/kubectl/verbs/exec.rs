@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
-use crate::connect::kubernetes::{
-    ApiError, Cluster, ExecOutcome, ExecRequest, Right, Stdin, not_running, with_limit,
-};
+use crate::connect::kubernetes::{ApiError, Cluster, ExecOutcome, ExecRequest, Stdin, with_limit};
 use crate::connect::{OutputFile, open_input};
 use crate::model::{Applied, Class, Failure, StoppedBy, format_size};
 use crate::step::bind::Binder;
@@ -95,33 +93,6 @@ impl ExecInput {
 
     fn program(&self) -> &str {
         &self.command[0]
-    }
-
-    /// The pod and the container, once it is known that a program can be started there.
-    async fn place(&self, cluster: &Cluster, namespace: &str) -> Result<(String, String), ApiError> {
-        let pod = self.pod.ready(cluster, namespace).await?;
-        if let Some(why) = not_running(&pod) {
-            return Err(ApiError::unfit(why));
-        }
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        Ok((name, self.pod.container(&pod)?))
-    }
-
-    /// The rights it lacks. A connection over WebSocket is a GET to some servers and a create to others.
-    async fn lacking(&self, cluster: &Cluster, namespace: &str, pod: &str) -> Result<Vec<String>, ApiError> {
-        let mut lacking = Vec::new();
-        for verb in ["get", "create"] {
-            let right = Right {
-                verb,
-                group: String::new(),
-                resource: "pods/exec".to_owned(),
-                name: Some(pod.to_owned()),
-            };
-            if let Err(reason) = cluster.may(&right, namespace).await? {
-                lacking.push(right.lacking(namespace, &reason));
-            }
-        }
-        Ok(lacking)
     }
 
     /// The command with the step's own time limit, so that it does not go on in the pod when nobody waits any more.
@@ -294,25 +265,30 @@ impl Verb for Exec {
 
     async fn preview(input: &ExecInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         let failed = |error: ApiError| error.failure(&input.shown());
-        let (pod, container) = input.place(cluster, namespace).await.map_err(failed)?;
-        let blockers = input.lacking(cluster, namespace, &pod).await.map_err(failed)?;
+        let container = input.pod.running(cluster, namespace).await.map_err(failed)?;
+        let blockers = pod::lacking(cluster, &container).await.map_err(failed)?;
         let fact = format!(
-            "pod {pod} runs, and has the container {container}; that, and the right to run programs there, is all \
-             that was looked at"
+            "pod {} runs, and has the container {}; that, and the right to run programs there, is all that was \
+             looked at",
+            container.pod, container.name
         );
         Ok(Preview { facts: vec![fact], blockers, ..Preview::default() })
     }
 
     async fn run(input: &ExecInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
-        let place = input.place(&cx.cluster, &cx.namespace).await;
-        let (pod, container) = place.map_err(|error| cx.failed(&input.shown(), &error))?;
+        let place = input.pod.running(&cx.cluster, &cx.namespace).await;
+        let place = place.map_err(|error| cx.failed(&input.shown(), &error))?;
         let command = input.limited(cx);
-        let request =
-            ExecRequest { namespace: &cx.namespace, pod: &pod, container: &container, command: &command };
+        let request = ExecRequest {
+            namespace: &place.namespace,
+            pod: &place.pod,
+            container: &place.name,
+            command: &command,
+        };
         let ended = tokio::select! {
             ended = input.start(cx, &request) => ended?,
             by = cx.run.stopped() => {
-                let failure = Failure::new(format!("`{}` may go on in pod `{pod}`", input.program()));
+                let failure = Failure::new(format!("`{}` may go on in pod `{}`", input.program(), place.pod));
                 return Err(StepError::Uncertain(failure.applied(Applied::Unknown).stopped_by(by)));
             }
         };

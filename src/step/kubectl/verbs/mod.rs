@@ -2,6 +2,7 @@
 
 mod apply;
 mod change;
+mod cp;
 mod create;
 mod delete;
 mod describe;
@@ -18,6 +19,7 @@ mod scale;
 mod wait;
 
 pub(super) use apply::Apply;
+pub(super) use cp::Cp;
 pub(super) use create::Create;
 pub(super) use delete::Delete;
 pub(super) use describe::Describe;
