@@ -9,6 +9,7 @@ mod executor;
 mod gate;
 mod halt;
 mod nested;
+mod pace;
 mod scheduler;
 mod whole;
 
