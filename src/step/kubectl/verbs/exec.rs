@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::io::{AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _, DuplexStream};
 
 use crate::connect::kubernetes::{ApiError, Cluster, ExecOutcome, ExecRequest, Stdin, with_limit};
 use crate::connect::{OutputFile, open_input};
@@ -135,26 +135,20 @@ impl ExecInput {
         };
         cx.run.events.sync_intent()?;
         let work = async {
-            let outcome = cx.cluster.exec(request, stdin, &mut out, &mut err, &told).await;
+            let stdout: &mut (dyn AsyncWrite + Send + Unpin) = match &mut file {
+                Some(file) => file,
+                None => &mut out,
+            };
+            let outcome = cx.cluster.exec(request, stdin, stdout, &mut err, &told).await;
             close(out).await;
             close(err).await;
             outcome
         };
-        let keep = async {
-            match &mut file {
-                Some(file) => file.fill(&mut kept_out, &|_| {}).await.map(|()| Captured::default()),
-                None => Captured::read(&mut kept_out).await.map_err(|error| Failure::new(error.to_string())),
-            }
-        };
-        let (outcome, stdout, stderr) = tokio::join!(work, keep, Captured::read(&mut kept_err));
+        let (outcome, stdout, stderr) =
+            tokio::join!(work, Captured::read(&mut kept_out), Captured::read(&mut kept_err));
         let outcome = outcome.map_err(|error| cx.failed(&self.shown(), &error))?;
-        // What cannot be kept says nothing about the program, and its outcome comes first.
-        let stdout = match (&outcome, stdout) {
-            (_, Ok(stdout)) => stdout,
-            (ExecOutcome::Exit(_), Err(failure)) => return Err(failure.applied(Applied::Unknown).into()),
-            (_, Err(_)) => Captured::default(),
-        };
-        Ok(Ended { outcome, stdout, stderr: stderr.unwrap_or_default(), file })
+        let (stdout, stderr) = (stdout.unwrap_or_default(), stderr.unwrap_or_default());
+        Ok(Ended { outcome, stdout, stderr, file })
     }
 
     async fn conclude(&self, ended: Ended, limited: bool) -> Result<Done<Value>, StepError> {
