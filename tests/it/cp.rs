@@ -205,7 +205,9 @@ fn a_file_with_another_checksum_is_not_kept() {
     faked(
         &bench,
         "/fake:/usr/bin:/bin",
-        &format!("echo '#!/bin/sh\necho {sum}' > sha256sum; /usr/bin/chmod +x sha256sum"),
+        &format!(
+            "echo '#!/bin/sh\necho {sum}' > sha256sum; /usr/bin/chmod +x sha256sum; echo exit 1 > openssl; /usr/bin/chmod +x openssl"
+        ),
     );
     bench.live.sandbox.write("two", "2");
     let there = format!("its SHA-256 is {sum} there, and 4355a46b19d348dc");

@@ -10,7 +10,7 @@ use crate::connect::kubernetes::exec::Stdin;
 /// The file and, beside it on standard error, its checksum: both are read at the same time, so that a large file is
 /// read from the disk once. Nobody waits for a checksum when nobody takes the file any more.
 const READ: Script = Script {
-    text: r#"sha256sum < "$1" >&2 & cat < "$1" || { kill "$!"; exit 1; }; wait "$!""#,
+    text: r#"(sum) < "$1" >&2 & cat < "$1" || { kill "$!"; exit 1; }; wait "$!""#,
     programs: "cat sha256sum",
     writes: false,
 };
@@ -32,11 +32,11 @@ impl Cluster {
     }
 }
 
-/// What `sha256sum` prints, wherever it stands among warnings.
+/// What a checksum looks like, wherever it stands among warnings.
 pub(super) fn checksum(text: &str) -> Result<String, FilesError> {
     let is_checksum = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let found = text.split_whitespace().find(is_checksum).map(str::to_ascii_lowercase);
-    found.ok_or_else(|| FilesError::Unreadable(format!("`sha256sum` gave no checksum: {text}")))
+    found.ok_or_else(|| FilesError::Unreadable(format!("the container gave no checksum: {text}")))
 }
 
 #[cfg(test)]

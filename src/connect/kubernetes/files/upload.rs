@@ -14,7 +14,7 @@ const WRITE: Script = Script {
     text: r#"rm -f -- "$1"
 set -C; umask 077
 whole() { [ "$(wc -c < "$1")" -eq "$2" ] || { echo 'it did not come whole' >&2; return 1; }; }
-cat > "$1" && whole "$1" "$3" && chmod "$2" -- "$1" && sha256sum < "$1" && exit
+cat > "$1" && whole "$1" "$3" && chmod "$2" -- "$1" && (sum) < "$1" && exit
 rm -f -- "$1"
 exit 1"#,
     programs: "cat chmod rm sha256sum wc",
