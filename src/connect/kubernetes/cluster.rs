@@ -9,6 +9,7 @@ use kube::Client;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use super::client::connected;
 use super::config::{Found, KubernetesConfig};
 use super::error::ApiError;
 use super::resource::Resource;
@@ -81,7 +82,7 @@ impl Cluster {
         let runtime = tokio::runtime::Handle::current();
         let made = tokio::task::spawn_blocking(move || {
             let _inside = runtime.enter();
-            Client::try_from(config)
+            connected(config)
         });
         let client = made
             .await

@@ -5,6 +5,7 @@
 //! written back. Every write passes [`Cluster`]'s one gateway, which makes it a server-side dry run, or refuses it, where
 //! that is all the caller may do.
 
+mod client;
 mod cluster;
 mod config;
 mod discovery;
