@@ -10,6 +10,7 @@ mod executor;
 mod gate;
 mod halt;
 mod nested;
+mod pace;
 mod past;
 mod scheduler;
 mod settle;

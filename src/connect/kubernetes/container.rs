@@ -72,9 +72,27 @@ impl Container {
         stderr: &mut (dyn AsyncWrite + Send + Unpin),
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<ExecOutcome, ApiError> {
-        if self.cluster.access() != Access::Write {
+        if !self.may_change() {
             return Err(ApiError::local("only a step that may change something runs a command in a pod"));
         }
+        self.exec_unasked(command, private, stdin, stdout, stderr, progress).await
+    }
+
+    /// Whether whoever looked for it may change something in it.
+    pub(super) fn may_change(&self) -> bool {
+        self.cluster.access() == Access::Write
+    }
+
+    /// The same for a command of our own, of which it is known whether it changes anything.
+    pub(super) async fn exec_unasked(
+        &self,
+        command: &[String],
+        private: Option<&PrivateEnvironment>,
+        stdin: Stdin<'_>,
+        stdout: &mut (dyn AsyncWrite + Send + Unpin),
+        stderr: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<ExecOutcome, ApiError> {
         let request = ExecRequest {
             namespace: &self.namespace,
             pod: &self.pod,
