@@ -340,6 +340,26 @@ fn a_program_that_does_not_succeed_says_how_it_ended() {
 }
 
 #[test]
+fn output_that_cannot_be_written_ends_the_step() {
+    let bench = Bench::new("full");
+    bench.cluster.pod(&bench.namespace, "tools", "exec sleep 600", &[]);
+    let check = |script: &str, exit: i32| {
+        let exec = format!("{{ pod: tools, command: [sh, -c, '{script}'], stdout_file: out.txt }}");
+        let step = format!("  - {{ id: x, rollback: {{ none: a trial }}, kubectl: {{ exec: {exec} }} }}\n");
+        bench.live.write("trial", &bench.body(&step));
+        // A file may not grow beyond some 500 kB here, as on a full disk.
+        let command = "trap '' XFSZ; ulimit -f 1000; \"$RUNBOOK\" run ./trial.yaml --output json";
+        let ran = Ran::from(bench.live.sandbox.shell(command)).exits(exit);
+        assert!(ran.said().contains("out.txt: File too large"), "{}", ran.said());
+        assert_eq!(ran.end("x")["failure"]["applied"], "unknown", "{}", ran.said());
+        let folder = bench.live.sandbox.directory();
+        assert!(!folder.join("out.txt").exists() && !folder.join("out.txt.part").exists());
+    };
+    check("yes; sleep 600", 4);
+    check("head -c 700000 /dev/zero", 1);
+}
+
+#[test]
 fn a_pod_that_goes_in_the_middle_leaves_the_outcome_open() {
     let bench = Bench::new("gone");
     bench.cluster.pod(&bench.namespace, "tools", "exec sleep 600", &[("app", "tools")]);
