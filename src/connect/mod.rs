@@ -12,7 +12,7 @@ mod tunnel;
 pub use connections::{
     ConnectionConfig, Connections, Expect, LentSession, LoginProof, Purpose, SessionKey, Via,
 };
-pub use file::{KeptFile, OutputFile, PrivateFile, open_input};
+pub use file::{InputFile, KeptFile, OutputFile, PrivateFile, SealedFile, open_input};
 pub use host::{Host, PodHost};
 pub use libpq::Libpq;
 pub use prompt::{AnswerKind, PromptError, Prompter, Question};

@@ -104,7 +104,7 @@ impl Attempt<'_, '_, '_> {
                 return Err(Failure::new(message).stopped_by(StoppedBy::Timeout).into());
             }
             let place = self.standing.place(self.step);
-            let reporter = StepReporter { dispatcher: self.scheduler.dispatcher, place: &place };
+            let reporter = StepReporter::new(self.scheduler.dispatcher, &place);
             reporter.progress("waiting", None, Some(format!("until {}", until.that.source())));
             // The last look is at the very end.
             self.pause(left.map_or(every, |left| every.min(left))).await?;
@@ -121,7 +121,7 @@ impl Attempt<'_, '_, '_> {
         let stop = StopSignal::default();
         let place = self.standing.place(self.step);
         let name = self.application_name(&place);
-        let reporter = StepReporter { dispatcher: self.scheduler.dispatcher, place: &place };
+        let reporter = StepReporter::new(self.scheduler.dispatcher, &place);
         let cx = RunContext {
             effect: effort.effect,
             deadline: effort.timeout.map(|timeout| Instant::now() + timeout),
@@ -233,7 +233,7 @@ impl Attempt<'_, '_, '_> {
         let statements: Vec<String> = statements.into_iter().map(|statement| statement.text).collect();
         let place = self.standing.place(self.step);
         let name = self.application_name(&place);
-        let reporter = StepReporter { dispatcher: self.scheduler.dispatcher, place: &place };
+        let reporter = StepReporter::new(self.scheduler.dispatcher, &place);
         let stop = StopSignal::default();
         let cx = self.context(&place, &name, &reporter, &stop);
         let rows = self.scheduler.outside.ask(&connection, &statements, &cx).await?;

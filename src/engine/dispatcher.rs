@@ -5,8 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::pace::Pace;
 use crate::event::{Event, EventKind, Place, RunState, Sink};
 use crate::journal::{JournalError, Writer};
 use crate::model::{Failure, Redactor, RunId};
@@ -181,12 +183,22 @@ fn unwritten(error: &JournalError) -> Failure {
 
 /// What one step tells the dispatcher.
 pub(super) struct StepReporter<'a, 'd> {
-    pub(super) dispatcher: &'a Dispatcher<'d>,
-    pub(super) place: &'a Place,
+    dispatcher: &'a Dispatcher<'d>,
+    place: &'a Place,
+    pace: Pace,
+}
+
+impl<'a, 'd> StepReporter<'a, 'd> {
+    pub(super) fn new(dispatcher: &'a Dispatcher<'d>, place: &'a Place) -> Self {
+        Self { dispatcher, place, pace: Pace::default() }
+    }
 }
 
 impl StepEvents for StepReporter<'_, '_> {
     fn progress(&self, phase: &str, percent: Option<f64>, detail: Option<String>) {
+        if !self.pace.allows(phase, Instant::now()) {
+            return;
+        }
         let at = self.place.clone();
         self.dispatcher.tell(EventKind::Progressed { at, phase: phase.to_owned(), percent, detail });
     }

@@ -11,6 +11,7 @@ mod gate;
 mod halt;
 mod nested;
 mod outside;
+mod pace;
 mod past;
 mod scheduler;
 mod settle;

@@ -107,7 +107,7 @@ impl Attempt<'_, '_, '_> {
         let Some(node) = known else { return Settled::Unknown("nothing is known of it".to_owned()) };
         let happened = Happened { before: &node.before, traces: &node.traces, started_at: node.started_at };
         let name = self.application_name(&place);
-        let reporter = StepReporter { dispatcher: self.scheduler.dispatcher, place: &place };
+        let reporter = StepReporter::new(self.scheduler.dispatcher, &place);
         let stop = StopSignal::default();
         let cx = self.context(&place, &name, &reporter, &stop);
         tokio::select! {

@@ -115,7 +115,7 @@ fn verbs(statements: &[Value]) -> String {
     seen.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
-/// A `kubectl`: what it changed, else the object by kind and name, or how many items.
+/// A `kubectl`: what it changed or copied, else the object by kind and name, or how many items.
 fn object(fields: &Map<String, Value>) -> Option<String> {
     let list = |name: &str| fields.get(name).and_then(Value::as_array);
     if let Some(changed) = list("changed").filter(|_| fields.get("before").is_some_and(Value::is_object)) {
@@ -132,6 +132,15 @@ fn object(fields: &Map<String, Value>) -> Option<String> {
     }
     if let Some(lines) = list("lines") {
         return Some(count(lines.len() as u64, "line"));
+    }
+    if let Some(files) = list("files") {
+        let only = match files.as_slice() {
+            [only] => only.get("to").map(in_line),
+            _ => None,
+        };
+        let size = i64::try_from(number(fields, "bytes")?).unwrap_or(i64::MAX);
+        let files = only.unwrap_or_else(|| count(files.len() as u64, "file"));
+        return Some(format!("{files}, {}", format_size(size)));
     }
     if let Some(objects) = list("items").or_else(|| list("objects")) {
         return Some(count(objects.len() as u64, "object"));
@@ -200,6 +209,9 @@ mod tests {
         check(json!({ "object": pod, "before": null, "changed": ["kind: nothing → Pod"] }), "pod/db-0");
         check(json!({ "deleted": ["a", "b"], "kept": [] }), "a, b");
         check(json!({ "deleted": [], "kept": [] }), "nothing there");
+        let copied = json!({ "from": "/data/a", "to": "dumps/a", "bytes": 1024 });
+        check(json!({ "files": [copied], "count": 1, "bytes": 1024 }), "dumps/a, 1 kB");
+        check(json!({ "files": [copied, copied], "count": 2, "bytes": 2048 }), "2 files, 2 kB");
         check(json!({ "text": "", "lines": ["x"], "pod": "db-0" }), "1 line");
     }
 

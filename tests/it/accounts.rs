@@ -113,6 +113,34 @@ fn credentials_that_run_out_are_fetched_again_for_reads_and_for_writes() {
 }
 
 #[test]
+fn a_copy_outlives_its_credentials() {
+    let bench = Bench::new("copying");
+    // The first file takes longer than the server believes a token that is withdrawn.
+    let mut spec = pod(r"mkdir -p /data /slow; echo 1 >/data/a; echo 2 >/data/b
+        printf '#!/bin/sh\n[ -e /slow/once ] || { : >/slow/once; sleep 16; }\nexec /usr/bin/cat\n' >/slow/cat
+        chmod +x /slow/cat; exec sleep 600");
+    spec["containers"][0]["env"] = json!([{ "name": "PATH", "value": "/slow:/usr/bin:/bin" }]);
+    let object = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "tools" }, "spec": spec });
+    bench.cluster.create(&bench.namespace, &object.to_string());
+    bench.cluster.wait(&bench.namespace, "condition=Ready", "pod/tools");
+    std::thread::sleep(Duration::from_secs(1));
+    let (first, second) = (bench.token("first"), bench.token("second"));
+    let script = format!("if [ -e withdrawn ]; then {} else {} fi", prints(&second), prints(&first));
+    let parts = bench.plugin(&script);
+    bench.live.write_cluster(&bench.cluster.kubeconfig_of(&bench.namespace, "trial", &parts));
+    let copy = "cp: { from: { pod: tools, path: /data/* }, to: ./ }";
+    let body =
+        format!("connections: {{ cluster: kubernetes }}\nsteps:\n  - {{ id: x, kubectl: {{ {copy} }} }}\n");
+    let mut running = bench.live.start(&body, &["--env", "here"]);
+    running.wait_for("step_started", "x");
+    std::thread::sleep(Duration::from_secs(2));
+    bench.live.sandbox.write("withdrawn", "");
+    bench.cluster.kubectl(&["delete", "secret", "first", "--namespace", &bench.namespace.name]);
+    let ran = running.finish().exits(0);
+    assert_eq!(ran.output("x")["count"], 2);
+}
+
+#[test]
 fn a_plugin_that_brings_nothing_says_why_and_shows_no_token() {
     let bench = Bench::new("none");
     let check = |parts: &Value, messages: &[&str]| {

@@ -8,14 +8,14 @@ use crate::support::snapshot;
 use crate::support::webhook::Webhook;
 
 /// A namespace, and the program with the kubeconfig that leads there.
-struct Bench {
-    cluster: &'static Kubernetes,
-    namespace: Namespace,
-    live: Live,
+pub(crate) struct Bench {
+    pub(crate) cluster: &'static Kubernetes,
+    pub(crate) namespace: Namespace,
+    pub(crate) live: Live,
 }
 
 impl Bench {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let cluster = Kubernetes::shared();
         let kubeconfig = cluster.kubeconfig().display().to_string();
         Self::with(cluster, cluster.namespace(name), &kubeconfig)
@@ -25,14 +25,14 @@ impl Bench {
         Self { cluster, namespace, live: Live::new().variable("KUBECONFIG", kubeconfig) }
     }
 
-    fn body(&self, steps: &str) -> String {
+    pub(crate) fn body(&self, steps: &str) -> String {
         let namespace = &self.namespace.name;
         format!(
             "connections: {{ cluster: kubernetes }}\ndefaults: {{ namespace: {namespace} }}\nsteps:\n{steps}"
         )
     }
 
-    fn run(&self, steps: &str) -> Ran {
+    pub(crate) fn run(&self, steps: &str) -> Ran {
         self.live.run(&self.body(steps))
     }
 
@@ -43,14 +43,14 @@ impl Bench {
     }
 
     /// What a plan prints, in one line.
-    fn plan(&self, steps: &str) -> String {
+    pub(crate) fn plan(&self, steps: &str) -> String {
         self.live.write("trial", &self.body(steps));
         let planned = self.live.sandbox.run("plan ./trial.yaml");
         assert_eq!(planned.exit, Some(0), "{planned:?}");
         in_one_line(&planned.stdout)
     }
 
-    fn kubectl(&self, arguments: &[&str]) -> String {
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         self.cluster.kubectl(&[arguments, &["--namespace", &self.namespace.name]].concat())
     }
 
@@ -74,7 +74,7 @@ impl Bench {
     }
 }
 
-fn in_one_line(text: &str) -> String {
+pub(crate) fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -337,6 +337,26 @@ fn a_program_that_does_not_succeed_says_how_it_ended() {
     let exec = ["--namespace", &bench.namespace.name, "exec", "tools", "--", "sh", "-c", processes];
     let left = bench.cluster.kubectl(&exec);
     assert!(!left.contains("sleep 77"), "{left}");
+}
+
+#[test]
+fn output_that_cannot_be_written_ends_the_step() {
+    let bench = Bench::new("full");
+    bench.cluster.pod(&bench.namespace, "tools", "exec sleep 600", &[]);
+    let check = |script: &str, exit: i32| {
+        let exec = format!("{{ pod: tools, command: [sh, -c, '{script}'], stdout_file: out.txt }}");
+        let step = format!("  - {{ id: x, rollback: {{ none: a trial }}, kubectl: {{ exec: {exec} }} }}\n");
+        bench.live.write("trial", &bench.body(&step));
+        // A file may not grow beyond some 500 kB here, as on a full disk.
+        let command = "trap '' XFSZ; ulimit -f 1000; \"$RUNBOOK\" run ./trial.yaml --output json";
+        let ran = Ran::from(bench.live.sandbox.shell(command)).exits(exit);
+        assert!(ran.said().contains("out.txt: File too large"), "{}", ran.said());
+        assert_eq!(ran.end("x")["failure"]["applied"], "unknown", "{}", ran.said());
+        let folder = bench.live.sandbox.directory();
+        assert!(!folder.join("out.txt").exists() && !folder.join("out.txt.part").exists());
+    };
+    check("yes; sleep 600", 4);
+    check("head -c 700000 /dev/zero", 1);
 }
 
 #[test]

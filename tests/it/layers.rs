@@ -73,6 +73,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("getrandom", &[]),
     ("granit_parser", &["yaml"]),
     ("http", &["connect"]),
+    // These two and `tower` only for the settings of kube's connections.
+    ("hyper_timeout", &["connect"]),
+    ("hyper_util", &["connect"]),
     ("include_dir", &["library"]),
     ("indexmap", &[]),
     ("indicatif", &["ui"]),
@@ -108,6 +111,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["connect"]),
     ("tokio_postgres_rustls", &["connect"]),
     ("tokio_tungstenite", &["connect"]),
+    ("tower", &["connect"]),
     ("unicode_width", &["report", "template"]),
 ];
 

@@ -12,6 +12,7 @@ mod codes;
 mod confirm;
 mod connect;
 mod copy;
+mod cp;
 mod crash;
 mod demo;
 mod exec;

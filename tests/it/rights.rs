@@ -69,6 +69,8 @@ fn every_verb_runs_with_the_rights_that_a_plan_without_any_names() {
         "logs: { selector: app=tools }",
         "exec: { pod: tools, command: ['true'] }",
         "exec: { selector: app=tools, command: ['true'] }",
+        "cp: { from: { pod: tools, path: /etc/hosts }, to: hosts }",
+        "cp: { from: hosts, to: { selector: app=tools, path: /tmp/ } }",
         "apply: { configmap: new, literals: { a: b } }",
         "apply: { object: { apiVersion: v1, kind: ConfigMap, metadata: { name: there }, data: { a: c } } }",
         "create: { configmap: newer, literals: { a: b } }",

@@ -11,6 +11,7 @@ use kube::config::{ExecConfig, ExecInteractiveMode};
 use kube::{Client, Config, Error};
 use tokio::sync::Mutex;
 
+use super::client::connected;
 use super::error::ApiError;
 use crate::model::Failure;
 
@@ -88,7 +89,7 @@ async fn client(config: Config) -> Result<Client, Failure> {
     let runtime = tokio::runtime::Handle::current();
     let made = tokio::task::spawn_blocking(move || {
         let _inside = runtime.enter();
-        Client::try_from(config)
+        connected(config)
     });
     let made = if unattended {
         let silent = |_| no_answer(plugin.as_ref());

@@ -72,9 +72,27 @@ impl Container {
         stderr: &mut (dyn AsyncWrite + Send + Unpin),
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<ExecOutcome, ApiError> {
-        if self.cluster.access() != Access::Write {
+        if !self.may_change() {
             return Err(ApiError::local("only a step that may change something runs a command in a pod"));
         }
+        self.exec_unasked(command, private, stdin, stdout, stderr, progress).await
+    }
+
+    /// Whether whoever looked for it may change something in it.
+    pub(super) fn may_change(&self) -> bool {
+        self.cluster.access() == Access::Write
+    }
+
+    /// The same for a command of our own, of which it is known whether it changes anything.
+    pub(super) async fn exec_unasked(
+        &self,
+        command: &[String],
+        private: Option<&PrivateEnvironment>,
+        mut stdin: Stdin<'_>,
+        stdout: &mut (dyn AsyncWrite + Send + Unpin),
+        stderr: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<ExecOutcome, ApiError> {
         let request = ExecRequest {
             namespace: &self.namespace,
             pod: &self.pod,
@@ -82,9 +100,20 @@ impl Container {
             command,
             private,
         };
-        // The pod was looked at just before, so credentials that have run out were renewed by that.
-        let client = self.cluster.shared.account.current().await.client;
-        match exec::exec(&client, &request, stdin, stdout, stderr, progress).await {
+        let account = &self.cluster.shared.account;
+        let current = account.current().await;
+        let first = exec::exec(&current.client, &request, stdin.again(), stdout, stderr, progress).await;
+        let ended = match first {
+            // A copy of many files outlives its credentials. They are refused before anything is read or started.
+            Err(ExecError::Refused(error)) if ApiError::of(&error).is_unauthorized() => {
+                match account.renewed(&current).await? {
+                    Some(client) => exec::exec(&client, &request, stdin, stdout, stderr, progress).await,
+                    None => Err(ExecError::Refused(error)),
+                }
+            }
+            ended => ended,
+        };
+        match ended {
             Ok(outcome) => Ok(outcome),
             Err(ExecError::Refused(error)) => Err(ApiError { unknown: false, ..ApiError::of(&error) }),
             Err(error) => Ok(ExecOutcome::Lost(error.to_string())),

@@ -6,12 +6,14 @@
 //! that is all the caller may do.
 
 mod account;
+mod client;
 mod cluster;
 mod config;
 mod container;
 mod discovery;
 mod error;
 mod exec;
+mod files;
 mod forward;
 mod identity;
 mod objects;
@@ -26,6 +28,7 @@ pub use config::{KubernetesConfig, Source};
 pub use container::Container;
 pub use error::ApiError;
 pub use exec::{ExecOutcome, PrivateEnvironment, Stdin, with_limit};
+pub use files::{FileKind, FilesError, Placing, RemoteFile};
 pub use forward::{PodAddress, PodTunnel};
 pub use identity::ClusterIdentity;
 pub use objects::{Deletion, ListOptions, PatchKind, Write};

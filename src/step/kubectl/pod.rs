@@ -64,6 +64,12 @@ impl BoundPod {
         }
     }
 
+    /// What it takes to start programs in it.
+    pub(super) fn rights_to_exec(&self) -> Vec<Right> {
+        let (look, which) = self.rights();
+        std::iter::once(look).chain(Right::connecting("exec", &which)).collect()
+    }
+
     /// The pod as it is now, in which a selector finds only one that is ready.
     pub(super) async fn ready(&self, cluster: &Cluster, namespace: &str) -> Result<Value, ApiError> {
         match &self.pod {
@@ -80,19 +86,15 @@ impl BoundPod {
         }
     }
 
+    /// The container, once it is known that a program can be started in it.
+    pub(super) async fn running(&self, cluster: &Cluster, namespace: &str) -> Result<Container, ApiError> {
+        let pod = self.ready(cluster, namespace).await?;
+        Container::of(cluster, namespace, &pod, self.container.as_deref())
+    }
+
     /// The name of the container that is meant in this pod.
     pub(super) fn container_name(&self, pod: &Value) -> Result<String, ApiError> {
         container(pod, self.container.as_deref())
-    }
-
-    /// The container that is meant in this pod, in which programs can be started.
-    pub(super) fn container(
-        &self,
-        cluster: &Cluster,
-        namespace: &str,
-        pod: &Value,
-    ) -> Result<Container, ApiError> {
-        Container::of(cluster, namespace, pod, self.container.as_deref())
     }
 
     fn labels(&self) -> &str {

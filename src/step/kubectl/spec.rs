@@ -46,6 +46,8 @@ spec! {
     logs: verbs::Logs,
     /// Runs a program in a container.
     exec: verbs::Exec,
+    /// Copies files out of a container, or into one.
+    cp: verbs::Cp,
     /// Makes the fields of an object as they are written here, by server-side apply.
     apply: verbs::Apply,
     /// Makes a new object.

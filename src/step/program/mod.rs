@@ -63,6 +63,7 @@ where
     if !ended.succeeded(expected.exit_codes) {
         return Err(ended.failure(expected.program).into());
     }
-    let file = keeper.keep().await?;
+    // The program has run, whether its output can be kept or not.
+    let file = keeper.keep().await.map_err(|failure| failure.applied(Applied::Unknown))?;
     ProgramOutput::new(ended, stdout, expected.parse, file)
 }

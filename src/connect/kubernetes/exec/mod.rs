@@ -65,6 +65,18 @@ pub enum Stdin<'a> {
     Length(&'a mut (dyn AsyncRead + Send + Unpin), u64),
 }
 
+impl Stdin<'_> {
+    /// The same once more, for as long as nothing of it was read.
+    pub(super) fn again(&mut self) -> Stdin<'_> {
+        match self {
+            Self::None => Stdin::None,
+            Self::Stream(reader) => Stdin::Stream(&mut **reader),
+            Self::Blocks(reader) => Stdin::Blocks(&mut **reader),
+            Self::Length(reader, bytes) => Stdin::Length(&mut **reader, *bytes),
+        }
+    }
+}
+
 /// Why nobody can say what became of a command.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ExecError {

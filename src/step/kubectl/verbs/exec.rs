@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::connect::kubernetes::{ApiError, Cluster, Container, Right};
+use crate::connect::kubernetes::{ApiError, Cluster, Right};
 use crate::model::{Class, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
@@ -76,12 +76,6 @@ impl ExecInput {
     fn shown(&self) -> String {
         format!("exec {} -- {}", self.pod.shown(), command_line(&self.command))
     }
-
-    /// The container, once it is known that a program can be started there.
-    async fn place(&self, cluster: &Cluster, namespace: &str) -> Result<Container, ApiError> {
-        let pod = self.pod.ready(cluster, namespace).await?;
-        self.pod.container(cluster, namespace, &pod)
-    }
 }
 
 impl Verb for Exec {
@@ -148,13 +142,12 @@ impl Verb for Exec {
     }
 
     fn rights(input: &ExecInput) -> Vec<Right> {
-        let (look, which) = input.pod.rights();
-        std::iter::once(look).chain(Right::connecting("exec", &which)).collect()
+        input.pod.rights_to_exec()
     }
 
     async fn preview(input: &ExecInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         let failed = |error: ApiError| error.failure(&input.shown());
-        let container = input.place(cluster, namespace).await.map_err(failed)?;
+        let container = input.pod.running(cluster, namespace).await.map_err(failed)?;
         let fact = format!(
             "pod {} runs, and has the container {}; that is all that was looked at",
             container.pod(),
@@ -164,7 +157,7 @@ impl Verb for Exec {
     }
 
     async fn run(input: &ExecInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
-        let container = input.place(&cx.cluster, &cx.namespace).await;
+        let container = input.pod.running(&cx.cluster, &cx.namespace).await;
         let container = container.map_err(|error| cx.failed(&input.shown(), &error))?;
         let keeper = Keeper::create(input.stdout_file.as_deref(), input.overwrite, cx.run.files)?;
         let stdin = Input::open(input.stdin.as_deref(), input.stdin_file.as_deref(), cx.run.files).await?;

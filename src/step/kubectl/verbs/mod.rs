@@ -2,6 +2,7 @@
 
 mod apply;
 mod change;
+mod cp;
 mod create;
 mod delete;
 mod describe;
@@ -20,6 +21,7 @@ mod wait;
 mod write;
 
 pub(super) use apply::Apply;
+pub(super) use cp::Cp;
 pub(super) use create::Create;
 pub(super) use delete::Delete;
 pub(super) use describe::Describe;

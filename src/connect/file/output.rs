@@ -1,18 +1,16 @@
-//! Data files that a run reads and writes: written beside their name, synced, then renamed, so a half-written file
-//! never carries the name of a whole one.
+//! [`OutputFile`]: a data file that a run writes.
 
 use std::io;
-use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter};
 
+use super::{cannot, hexadecimal};
 use crate::model::Failure;
 
 /// COPY hands over a row at a time, and a call to the system for each would cost more than the server's work.
@@ -38,6 +36,15 @@ pub struct KeptFile {
     pub bytes: u64,
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+}
+
+/// A file that is whole and on disk, still under its name with `.part` added. Dropped without [`SealedFile::keep`], it
+/// is removed.
+#[derive(Debug)]
+pub struct SealedFile {
+    kept: KeptFile,
+    part: PartFile,
+    overwrite: bool,
 }
 
 #[derive(Debug)]
@@ -98,19 +105,43 @@ impl OutputFile {
     }
 
     /// Syncs the file and gives it its name.
-    pub async fn keep(mut self) -> Result<KeptFile, Failure> {
-        let Self { path, .. } = &self;
-        let path = path.clone();
-        self.file.flush().await.map_err(|error| cannot("write", &path, &error))?;
-        self.file.get_ref().sync_all().await.map_err(|error| cannot("sync", &path, &error))?;
-        if !self.overwrite && path.exists() {
-            return Err(exists(&path));
-        }
-        if let Some(part) = self.part.0.take() {
-            tokio::fs::rename(&part, &path).await.map_err(|error| cannot("rename", &part, &error))?;
-        }
+    pub async fn keep(self) -> Result<KeptFile, Failure> {
+        self.seal().await?.keep().await
+    }
+
+    /// Syncs the file and closes it. Its name it gets later, together with those of other files.
+    pub async fn seal(mut self) -> Result<SealedFile, Failure> {
+        let cannot = |verb, error| cannot(verb, &self.path, &error);
+        self.file.flush().await.map_err(|error| cannot("write", error))?;
+        self.file.get_ref().sync_all().await.map_err(|error| cannot("sync", error))?;
         let sha256 = hexadecimal(&self.digest.finalize());
-        Ok(KeptFile { path, bytes: self.bytes, sha256 })
+        let kept = KeptFile { path: self.path, bytes: self.bytes, sha256 };
+        Ok(SealedFile { kept, part: self.part, overwrite: self.overwrite })
+    }
+}
+
+impl SealedFile {
+    /// Its size.
+    pub fn bytes(&self) -> u64 {
+        self.kept.bytes
+    }
+
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub fn sha256(&self) -> &str {
+        &self.kept.sha256
+    }
+
+    /// Gives the file its name.
+    pub async fn keep(mut self) -> Result<KeptFile, Failure> {
+        let path = &self.kept.path;
+        if !self.overwrite && path.exists() {
+            return Err(exists(path));
+        }
+        if let Some(part) = &self.part.0 {
+            tokio::fs::rename(part, path).await.map_err(|error| cannot("rename", part, &error))?;
+        }
+        self.part.0 = None;
+        Ok(self.kept)
     }
 }
 
@@ -131,47 +162,7 @@ impl AsyncWrite for OutputFile {
     }
 }
 
-/// Opens a data file to read.
-pub async fn open_input(path: &Path) -> Result<File, Failure> {
-    File::open(path).await.map_err(|error| {
-        cannot("read", path, &error)
-            .help("Data files are relative to `--files`, by default the working directory.")
-    })
-}
-
-/// A file that only its owner can read, removed when dropped.
-#[derive(Debug)]
-pub struct PrivateFile(NamedTempFile);
-
-impl PrivateFile {
-    /// Writes a private file.
-    pub fn create(text: &str) -> Result<Self, Failure> {
-        let refused = |error: io::Error| Failure::new(format!("cannot write a private file: {error}"));
-        let mut file = NamedTempFile::with_prefix("runbook-").map_err(refused)?;
-        file.write_all(text.as_bytes()).map_err(refused)?;
-        Ok(Self(file))
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text cannot fail.
-        write!(text, "{byte:02x}").ok();
-        text
-    })
-}
-
 fn exists(path: &Path) -> Failure {
     Failure::new(format!("{} exists already", path.display()))
         .help("Choose another name, or say `overwrite: true`.")
-}
-
-fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("cannot {verb} {}: {error}", path.display()))
 }
