@@ -35,6 +35,7 @@ mod sql;
 mod support;
 mod tunnel;
 mod undo;
+mod undo_kubectl;
 
 #[test]
 fn no_file_here_is_undeclared() {

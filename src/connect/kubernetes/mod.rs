@@ -28,7 +28,7 @@ pub use error::ApiError;
 pub use exec::{ExecOutcome, PrivateEnvironment, Stdin, with_limit};
 pub use forward::{PodAddress, PodTunnel};
 pub use identity::ClusterIdentity;
-pub use objects::{Deletion, ListOptions, PatchKind, Write};
+pub use objects::{Deletion, ListOptions, MANAGER, PatchKind, Write};
 pub use path::{JsonPath, PathError, is_text};
 pub use pods::{Pick, container, is_ready, waiting};
 pub use resource::Resource;
