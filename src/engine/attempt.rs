@@ -51,15 +51,16 @@ impl Effort {
 impl Attempt<'_, '_, '_> {
     /// Records the intent. The first one is stamped with the step's own `now()`, so that another leg has the same.
     pub(super) fn start(&self, attempt: u32, effort: &Effort) -> Result<(), StepError> {
-        let kind = EventKind::StepStarted {
+        let started = |input| EventKind::StepStarted {
             at: self.standing.place(self.step),
             attempt,
             effect: effort.effect,
-            input: self.input.to_json(),
+            input,
             before: Value::Null,
         };
         let now = if attempt == 1 { self.now } else { self.scheduler.dispatcher.now() };
-        self.scheduler.dispatcher.record_at(now, kind, None).map_err(StepError::Failed)
+        let (whole, shown) = (started(self.input.to_json()), self.input.shown().map(started));
+        self.scheduler.dispatcher.record_at(now, whole, shown).map_err(StepError::Failed)
     }
 
     pub(super) fn binder<'b>(&'b self, scope: &'b Scope) -> Binder<'b> {

@@ -217,6 +217,15 @@ impl StepEvents for StepReporter<'_, '_> {
         self.dispatcher.record(kind).map_err(StepError::Failed)
     }
 
+    fn trace_hiding(&self, fact: Value, shown: Value) -> Result<(), StepError> {
+        let kind = |trace| EventKind::StepTraced { at: self.place.clone(), trace };
+        self.dispatcher.record_hiding(kind(fact), kind(shown)).map_err(StepError::Failed)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.dispatcher.now()
+    }
+
     fn sync_intent(&self) -> Result<(), StepError> {
         self.dispatcher.sync().map_err(StepError::Failed)
     }

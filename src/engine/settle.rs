@@ -105,7 +105,8 @@ impl Attempt<'_, '_, '_> {
         let place = self.standing.place(self.step);
         let known = self.scheduler.dispatcher.state(|state| state.nodes.get(&place).cloned());
         let Some(node) = known else { return Settled::Unknown("nothing is known of it".to_owned()) };
-        let happened = Happened { before: &node.before, traces: &node.traces, started_at: node.started_at };
+        let happened =
+            Happened { before: node.known_before(), traces: &node.traces, started_at: node.started_at };
         let name = self.application_name(&place);
         let reporter = StepReporter::new(self.scheduler.dispatcher, &place);
         let stop = StopSignal::default();

@@ -71,7 +71,7 @@ impl TheEffect {
             Some(Rollback::Nothing(why)) => UndoMeans::Nothing { why: why.clone() },
             Some(Rollback::Impossible(why)) => UndoMeans::Impossible { why: why.clone() },
             Some(Rollback::Auto) => match self.derive(step) {
-                Undo::Step(..) => UndoMeans::Auto,
+                Undo::Steps(_) => UndoMeans::Auto,
                 Undo::Nothing(why) => UndoMeans::Nothing { why },
                 Undo::Impossible(why) => UndoMeans::Impossible { why },
             },
@@ -86,7 +86,8 @@ impl TheEffect {
         let StepBody::Kind(body, _) = &step.body else { return Undo::Nothing(String::new()) };
         body.undo(&TookEffect {
             input: &self.node.input,
-            before: &self.node.before,
+            before: self.node.known_before(),
+            traces: &self.node.traces,
             output: &self.node.output,
         })
     }
@@ -286,7 +287,7 @@ impl Scheduler<'_, '_> {
             hooks
         } else {
             own = match automatic(effect, step) {
-                Ok(own) => [own],
+                Ok(own) => own,
                 Err(failure) => return Some(failure),
             };
             &own
@@ -325,7 +326,7 @@ impl Scheduler<'_, '_> {
         };
         match step.attempts().and_then(|attempts| attempts.rollback.as_ref()) {
             Some(Rollback::Steps(hooks)) => hooks.iter().flat_map(lines).collect(),
-            _ => automatic(effect, step).map(|hook| lines(&hook)).unwrap_or_default(),
+            _ => automatic(effect, step).iter().flatten().flat_map(lines).collect(),
         }
     }
 
@@ -349,12 +350,28 @@ impl Scheduler<'_, '_> {
     }
 }
 
-/// The step that the kind derives from what was there before.
-fn automatic(effect: &TheEffect, step: &Step) -> Result<Step, Failure> {
-    let (kind, mut body) = match effect.derive(step) {
-        Undo::Step(kind, body) => (kind, body),
+/// The steps that the kind derives from what was there before.
+fn automatic(effect: &TheEffect, step: &Step) -> Result<Vec<Step>, Failure> {
+    let bodies = match effect.derive(step) {
+        Undo::Steps(bodies) => bodies,
         Undo::Nothing(why) | Undo::Impossible(why) => return Err(Failure::new(why)),
     };
+    let rollback = step.id.child("rollback");
+    let id = |number: usize| match bodies.len() {
+        1 => rollback.child("auto"),
+        _ => rollback.child(&format!("auto_{number}")),
+    };
+    let ids: Vec<StepId> = (1..=bodies.len()).map(id).collect();
+    let bodies = ids.into_iter().zip(bodies);
+    bodies.map(|(id, (kind, body))| automatic_step(effect, id, kind, body)).collect()
+}
+
+fn automatic_step(
+    effect: &TheEffect,
+    id: StepId,
+    kind: &'static str,
+    mut body: Value,
+) -> Result<Step, Failure> {
     // The journal has the environment's name of a connection, and a body the runbook's.
     let inner = body.get("connection").and_then(Value::as_str).and_then(|outer| {
         effect.frame.connections.iter().find(|(_, name)| *name == outer).map(|(inner, _)| inner.clone())
@@ -365,7 +382,7 @@ fn automatic(effect: &TheEffect, step: &Step) -> Result<Step, Failure> {
     let connections: Vec<(String, &'static str)> = (effect.frame.runbook.connections.iter())
         .map(|(name, need)| (name.clone(), need.kind_name()))
         .collect();
-    derived(step.id.child("rollback").child("auto"), kind, &body, &connections)
+    derived(id, kind, &body, &connections)
 }
 
 /// Whether every hook of a step may run although there may be nothing to undo.

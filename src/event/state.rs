@@ -37,6 +37,8 @@ pub struct Node {
     pub input: Value,
     /// What was there before.
     pub before: Value,
+    /// The same with what may not be shown of it, where something may not.
+    pub whole_before: Value,
     /// What it produced.
     pub output: Value,
     /// What went wrong.
@@ -67,6 +69,7 @@ impl Default for Node {
             seconds: 0.0,
             input: Value::Null,
             before: Value::Null,
+            whole_before: Value::Null,
             output: Value::Null,
             failure: None,
             warnings: Vec::new(),
@@ -77,6 +80,13 @@ impl Default for Node {
             choice: None,
             began: 0,
         }
+    }
+}
+
+impl Node {
+    /// What was there before, as far as it is known here.
+    pub fn known_before(&self) -> &Value {
+        if self.whole_before.is_null() { &self.before } else { &self.whole_before }
     }
 }
 
@@ -145,7 +155,8 @@ impl RunState {
             }
             EventKind::StepTraced { at, trace } => {
                 let node = self.node(at);
-                keep_first(&mut node.before, trace.get("before").unwrap_or(&Value::Null));
+                keep_first(&mut node.before, &trace["before"]);
+                keep_first(&mut node.whole_before, &trace["whole_before"]);
                 node.traces.extend(without_before(trace));
             }
             EventKind::StepReopened { at, .. } => self.node(at).state = StepState::Pending,
@@ -250,9 +261,11 @@ impl RunState {
             EventKind::StepStarted { at, .. } => {
                 self.expect(at, &[StepState::Pending, StepState::Running], "started")
             }
-            EventKind::StepTraced { at, .. } | EventKind::AttemptFailed { at, .. } => {
-                self.expect(at, &[StepState::Running], "worked on")
+            // What is found out of an uncertain step, once it is open again, is a fact of it, too.
+            EventKind::StepTraced { at, .. } => {
+                self.expect(at, &[StepState::Pending, StepState::Running], "worked on")
             }
+            EventKind::AttemptFailed { at, .. } => self.expect(at, &[StepState::Running], "worked on"),
             EventKind::AnswerGiven { at, .. } => {
                 self.expect(at, &[StepState::Pending, StepState::Running], "answered")
             }
@@ -290,10 +303,11 @@ impl RunState {
     }
 }
 
-/// What a trace tells beside `before`, which is kept by itself.
+/// What a trace tells beside what was there before, which is kept by itself.
 fn without_before(trace: &Value) -> Option<Value> {
     let mut rest = trace.as_object()?.clone();
     rest.remove("before");
+    rest.remove("whole_before");
     (!rest.is_empty()).then_some(Value::Object(rest))
 }
 

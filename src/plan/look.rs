@@ -133,6 +133,12 @@ impl StepEvents for Silence {
     fn trace(&self, _: Value) -> Result<(), StepError> {
         Err(StepError::failed("a plan has no effects"))
     }
+    fn trace_hiding(&self, _: Value, _: Value) -> Result<(), StepError> {
+        Err(StepError::failed("a plan has no effects"))
+    }
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
     fn sync_intent(&self) -> Result<(), StepError> {
         Err(StepError::failed("a plan has no effects"))
     }

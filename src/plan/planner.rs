@@ -322,15 +322,17 @@ impl Planner<'_, '_> {
             }
         };
         describe(planned, input.as_ref(), &step.class);
-        self.ask(step, &planned.id, input.as_ref());
+        self.ask(frame, step, &planned.id, input.as_ref());
         self.look(step, planned, input.as_ref(), may_read).await
     }
 
-    /// Gathers the rights that a step needs; the run goes on without a step whose failure it may survive.
-    fn ask(&mut self, step: &Step, id: &StepId, input: &dyn Input) {
+    /// Gathers the rights that a step and its undo need; the run goes on without a step whose failure it may survive.
+    fn ask(&mut self, frame: &Frame, step: &Step, id: &StepId, input: &dyn Input) {
         if step.on_error == OnError::Stop {
             self.asked.extend(input.rights().into_iter().map(|needed| (id.clone(), needed)));
         }
+        let undo = undo::rights(frame, step, input, self.request.now, self.request.redactor);
+        self.asked.extend(undo.into_iter().map(|needed| (id.clone(), needed)));
     }
 
     fn children(
@@ -358,7 +360,7 @@ impl Planner<'_, '_> {
             match body.bind(&binder) {
                 Ok(input) => {
                     describe(planned, input.as_ref(), &step.class);
-                    self.ask(step, &planned.id, input.as_ref());
+                    self.ask(frame, step, &planned.id, input.as_ref());
                     children.push(PlannedChild { key, lines: input.lines() });
                 }
                 Err(error) => planned.blockers.push(format!("{key}: {}", error.message)),

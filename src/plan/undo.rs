@@ -7,6 +7,7 @@ use serde_json::json;
 use super::frame::Frame;
 use crate::model::{Effect, Redactor};
 use crate::runbook::{Rollback, Step, StepBody};
+use crate::step::{Input, RightNeeded};
 
 /// How a step would be undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -67,13 +68,37 @@ pub(super) fn planned(
     })
 }
 
-/// What a hook would send. What it reads of the step it undoes is not there yet.
+/// What a hook would send.
 fn hook_lines(frame: &Frame, hook: &Step, now: Timestamp, redactor: &Redactor) -> Vec<String> {
     let StepBody::Kind(body, _) = &hook.body else { return vec![hook.heading()] };
+    let bound = hook_input(frame, hook, now, redactor);
+    bound.map_or_else(|| body.template_lines(), |input| input.lines())
+}
+
+/// The body of a hook, bound. What it reads of the step it undoes is not there yet.
+fn hook_input(frame: &Frame, hook: &Step, now: Timestamp, redactor: &Redactor) -> Option<Box<dyn Input>> {
+    let StepBody::Kind(body, _) = &hook.body else { return None };
     let frame = frame.of_hooks(json!({}), None);
     let scope = frame.scope(hook, None, now);
     let binder = frame.binder(&scope, redactor);
     let reads = hook.reads.iter().map(|placed| &placed.read);
-    let bound = frame.compute_variables(reads, &binder).and_then(|_| body.bind(&binder));
-    bound.map_or_else(|_| body.template_lines(), |input| input.lines())
+    frame.compute_variables(reads, &binder).and_then(|_| body.bind(&binder)).ok()
+}
+
+/// The rights that the undo of a step needs, as far as they are known before it runs.
+pub(super) fn rights(
+    frame: &Frame,
+    step: &Step,
+    input: &dyn Input,
+    now: Timestamp,
+    redactor: &Redactor,
+) -> Vec<RightNeeded> {
+    match step.attempts().and_then(|attempts| attempts.rollback.as_ref()) {
+        Some(Rollback::Auto) => input.rights_to_undo(),
+        Some(Rollback::Steps(hooks)) => {
+            let inputs = hooks.iter().filter_map(|hook| hook_input(frame, hook, now, redactor));
+            inputs.flat_map(|input| input.rights()).collect()
+        }
+        _ => Vec::new(),
+    }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -76,6 +77,11 @@ pub trait StepEvents: Send + Sync {
     fn noticed(&self, severity: &str, message: &str);
     /// A durable fact, on disk when this returns. An error means the journal cannot be written: stop.
     fn trace(&self, fact: Value) -> Result<(), StepError>;
+    /// The same for a fact of which only a part may be shown; undo and settling get all of it, from the seal where
+    /// another process goes on.
+    fn trace_hiding(&self, fact: Value, shown: Value) -> Result<(), StepError>;
+    /// The time, as the run's events are stamped with it.
+    fn now(&self) -> Timestamp;
     /// Puts the intent on disk before the first byte of an effect that no transaction protects.
     fn sync_intent(&self) -> Result<(), StepError>;
 }

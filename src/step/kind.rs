@@ -64,6 +64,11 @@ pub trait StepKind: Send + Sync + Sized + 'static {
     /// What it does to the world, judged from what will be sent.
     fn classify_bound(input: &Self::Input) -> Class;
 
+    /// The bound body as it may be shown and journaled, where that is less than all of it.
+    fn shown(_input: &Self::Input) -> Option<Value> {
+        None
+    }
+
     /// What will be sent or asked, line by line.
     fn lines(input: &Self::Input) -> Vec<String>;
 
@@ -77,6 +82,11 @@ pub trait StepKind: Send + Sync + Sized + 'static {
 
     /// What its account must be allowed to do in a cluster.
     fn rights(_input: &Self::Input) -> Vec<RightNeeded> {
+        Vec::new()
+    }
+
+    /// What else it must be allowed to do for its undo, where that derives itself.
+    fn rights_to_undo(_input: &Self::Input) -> Vec<RightNeeded> {
         Vec::new()
     }
 
@@ -112,7 +122,7 @@ pub trait StepKind: Send + Sync + Sized + 'static {
 /// What is known of an attempt of which nobody knows the end.
 #[derive(Debug, Clone, Copy)]
 pub struct Happened<'a> {
-    /// What was there before, where the kind looked.
+    /// What was there before, where the kind looked; with what may not be shown of it.
     pub before: &'a Value,
     /// The durable facts of the attempt, in order.
     pub traces: &'a [Value],
@@ -140,8 +150,10 @@ pub enum Settled {
 pub struct TookEffect<'a> {
     /// The bound body.
     pub input: &'a Value,
-    /// What was there before.
+    /// What was there before, with what may not be shown of it.
     pub before: &'a Value,
+    /// The durable facts of the last attempt, in order.
+    pub traces: &'a [Value],
     /// What it produced; nothing where it did not succeed.
     pub output: &'a Value,
 }
@@ -153,8 +165,8 @@ pub enum Undo {
     Nothing(String),
     /// Nothing can, and why.
     Impossible(String),
-    /// The body of a step, and the key of its kind.
-    Step(&'static str, Value),
+    /// Steps in their order: the key of the kind and the body of each.
+    Steps(Vec<(&'static str, Value)>),
 }
 
 /// A successful attempt.
@@ -269,8 +281,10 @@ pub trait Body: Debug + Send + Sync {
 
 /// A bound body, erased.
 pub trait Input: Debug + Send + Sync {
-    /// As it is journaled.
+    /// All of it.
     fn to_json(&self) -> Value;
+    /// See [`StepKind::shown`].
+    fn shown(&self) -> Option<Value>;
     /// See [`StepKind::classify_bound`].
     fn classify(&self) -> Class;
     /// See [`StepKind::lines`].
@@ -279,6 +293,8 @@ pub trait Input: Debug + Send + Sync {
     fn locks(&self) -> Vec<String>;
     /// See [`StepKind::rights`].
     fn rights(&self) -> Vec<RightNeeded>;
+    /// See [`StepKind::rights_to_undo`].
+    fn rights_to_undo(&self) -> Vec<RightNeeded>;
     /// See [`StepKind::preview`].
     fn preview<'a>(&'a self, cx: &'a ReadContext<'a>) -> BoxFuture<'a, Result<Preview, Failure>>;
     /// See [`StepKind::run`].
@@ -389,6 +405,9 @@ impl<K: StepKind> Input for TypedInput<K> {
     fn to_json(&self) -> Value {
         serde_json::to_value(&self.0).unwrap_or(Value::Null)
     }
+    fn shown(&self) -> Option<Value> {
+        K::shown(&self.0)
+    }
     fn classify(&self) -> Class {
         K::classify_bound(&self.0)
     }
@@ -400,6 +419,9 @@ impl<K: StepKind> Input for TypedInput<K> {
     }
     fn rights(&self) -> Vec<RightNeeded> {
         K::rights(&self.0)
+    }
+    fn rights_to_undo(&self) -> Vec<RightNeeded> {
+        K::rights_to_undo(&self.0)
     }
     fn preview<'a>(&'a self, cx: &'a ReadContext<'a>) -> BoxFuture<'a, Result<Preview, Failure>> {
         K::preview(&self.0, cx).boxed()

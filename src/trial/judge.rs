@@ -114,8 +114,12 @@ fn left_open(state: &RunState, steps: &Steps<'_>) -> Vec<Difference> {
     let effects = state.nodes.iter().filter(|(_, node)| node.effect > Effect::Read && took_effect(node));
     let open = effects.filter_map(|(place, node)| {
         let known = steps.get(place.step.as_str()).filter(|known| known.role == Role::Main)?;
-        let why =
-            known.no_undo(&TookEffect { input: &node.input, before: &node.before, output: &node.output })?;
+        let why = known.no_undo(&TookEffect {
+            input: &node.input,
+            before: node.known_before(),
+            traces: &node.traces,
+            output: &node.output,
+        })?;
         Some(difference(format!("undo of {place}"), "declared under `rollback`", why))
     });
     open.collect()

@@ -39,7 +39,7 @@ impl Known<'_> {
             None => (!body.leaves_nothing_to_undo()).then(|| "the runbook does not say how".to_owned()),
             Some(Rollback::Auto) => match body.undo(took_effect) {
                 Undo::Impossible(why) => Some(format!("`auto` cannot: {why}")),
-                Undo::Step(..) | Undo::Nothing(_) => None,
+                Undo::Steps(_) | Undo::Nothing(_) => None,
             },
             Some(Rollback::Steps(_) | Rollback::Nothing(_) | Rollback::Impossible(_)) => None,
         }

@@ -39,6 +39,7 @@ mod support;
 mod trial;
 mod tunnel;
 mod undo;
+mod undo_kubectl;
 
 #[test]
 fn no_file_here_is_undeclared() {

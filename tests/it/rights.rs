@@ -103,6 +103,35 @@ fn every_verb_runs_with_the_rights_that_a_plan_without_any_names() {
 }
 
 #[test]
+fn the_rights_of_an_undo_are_asked_for_before_the_first_step_too() {
+    let bench = Bench::new("undo");
+    let namespace = &bench.namespace.name;
+    bench.cluster.kubectl(&["create", "configmap", "old", "--namespace", namespace]);
+    let hook = "rollback: [{ id: back, kubectl: { delete: { target: cm/new } } }]";
+    for (index, (verb, rollback)) in [
+        ("create: { configmap: new, literals: { a: b } }", "rollback: auto"),
+        ("apply: { configmap: new, literals: { a: b } }", "rollback: auto"),
+        ("delete: { target: cm/old }", "rollback: auto"),
+        ("patch: { target: cm/old, body: { data: { a: b } } }", "rollback: auto"),
+        ("create: { configmap: new, literals: { a: b } }", hook),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let step = format!(
+            "  - {{ id: x, {rollback}, kubectl: {{ {verb} }} }}\n  - {{ id: stop, assert: '1 == 2' }}\n"
+        );
+        let refused = bench.run(&format!("none-{index}"), &[], &step).exits(1);
+        assert!(refused.events.is_empty(), "{verb}: a run without rights began: {}", refused.stdout);
+        let missing = rules(&refused.said());
+        let rules: Vec<(&str, &str)> =
+            missing.iter().map(|(verbs, kind)| (verbs.as_str(), kind.as_str())).collect();
+        let ran = bench.run(&format!("undoer-{index}"), &rules, &step);
+        assert_eq!(ran.exit, Some(3), "{verb} with {rules:?}: {}\n{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
 fn all_missing_rights_are_named_with_their_steps_before_the_first_step() {
     let bench = Bench::new("missing");
     let steps = "

@@ -87,6 +87,7 @@ fn body(step: &PlannedStep) -> String {
         }
         ("sql", None) => fenced("sql", &statements(&step.lines.iter().collect::<Vec<_>>())),
         ("exec", _) => fenced("sh", &step.lines.join("\n")),
+        ("kubectl", _) => format!("\nWith kubectl:\n{}", fenced("", &step.lines.join("\n"))),
         ("assert", _) => format!("\nGo on only if this holds:\n{}", fenced("", &step.lines.join("\n"))),
         ("confirm", _) => format!("\nStop and decide:\n{}", fenced("", &step.lines.join("\n"))),
         _ => String::new(),

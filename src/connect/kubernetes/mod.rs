@@ -31,7 +31,7 @@ pub use exec::{ExecOutcome, PrivateEnvironment, Stdin, with_limit};
 pub use files::{FileKind, FilesError, Placing, RemoteFile};
 pub use forward::{PodAddress, PodTunnel};
 pub use identity::ClusterIdentity;
-pub use objects::{Deletion, ListOptions, PatchKind, Write};
+pub use objects::{Deletion, ListOptions, MANAGER, PatchKind, Write};
 pub use path::{JsonPath, PathError, is_text};
 pub use pods::{Pick, container, is_ready, waiting};
 pub use resource::Resource;

@@ -11,7 +11,7 @@ use super::resource::Resource;
 const PAGE: &str = "500";
 
 /// The manager under which this program's fields are recorded.
-const MANAGER: &str = "runbook";
+pub const MANAGER: &str = "runbook";
 
 /// Which objects are listed.
 #[derive(Debug, Clone, Copy, Default)]

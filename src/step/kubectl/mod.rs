@@ -3,10 +3,16 @@
 //! Adding a verb: write its file in `verbs` with its body and its `impl Verb`; add a `mod` line there and a line to the
 //! list in [`spec`]. Decoding, JSON Schema, classes and the journal follow.
 
+mod back;
+mod difference;
 mod object;
+mod patience;
 mod pod;
+mod secret;
+mod settle;
 mod spec;
 mod target;
+mod undo;
 mod verb;
 mod verbs;
 
@@ -16,9 +22,11 @@ use serde_json::Value;
 use super::bind::Binder;
 use super::context::{ReadContext, RunContext};
 use super::error::{BindError, StepError};
-use super::kind::{Anchor, CheckContext, Done, Need, Preview, RightNeeded, StepKind};
+use super::kind::{
+    Anchor, CheckContext, Done, Happened, Need, Preview, RightNeeded, Settled, StepKind, TookEffect, Undo,
+};
 use super::templated::Problem;
-use crate::connect::kubernetes::Access;
+use crate::connect::kubernetes::{Access, Right};
 use crate::diagnostic::{Code, Severity};
 use crate::model::{Class, Effect, Failure};
 
@@ -38,6 +46,17 @@ pub(super) struct KubectlInput {
     namespace: Option<String>,
     #[serde(flatten)]
     verb: BoundVerb,
+}
+
+impl KubectlInput {
+    fn needed(&self, rights: Vec<Right>) -> Vec<RightNeeded> {
+        let needed = |right| RightNeeded {
+            connection: self.connection.clone(),
+            namespace: self.namespace.clone(),
+            right,
+        };
+        rights.into_iter().map(needed).collect()
+    }
 }
 
 impl StepKind for Kubectl {
@@ -115,6 +134,13 @@ impl StepKind for Kubectl {
         input.verb.class()
     }
 
+    fn shown(input: &KubectlInput) -> Option<Value> {
+        let (name, shown) = input.verb.shown()?;
+        let mut whole = serde_json::to_value(input).ok()?;
+        whole[name] = shown;
+        Some(whole)
+    }
+
     fn lines(input: &KubectlInput) -> Vec<String> {
         let mut lines = input.verb.lines();
         if let (Some(namespace), Some(first)) = (&input.namespace, lines.first_mut()) {
@@ -128,12 +154,11 @@ impl StepKind for Kubectl {
     }
 
     fn rights(input: &KubectlInput) -> Vec<RightNeeded> {
-        let needed = |right| RightNeeded {
-            connection: input.connection.clone(),
-            namespace: input.namespace.clone(),
-            right,
-        };
-        input.verb.rights().into_iter().map(needed).collect()
+        input.needed(input.verb.rights())
+    }
+
+    fn rights_to_undo(input: &KubectlInput) -> Vec<RightNeeded> {
+        input.needed(input.verb.rights_to_undo())
     }
 
     async fn preview(input: &KubectlInput, cx: &ReadContext<'_>) -> Result<Preview, Failure> {
@@ -150,5 +175,20 @@ impl StepKind for Kubectl {
         let namespace = input.namespace.as_deref().unwrap_or(cluster.namespace()).to_owned();
         let cx = VerbContext { run: *cx, cluster, namespace };
         cx.stoppable(input.verb.run(&cx)).await
+    }
+
+    async fn settle(input: &KubectlInput, happened: &Happened<'_>, cx: &RunContext<'_>) -> Settled {
+        let cluster = match Box::pin(cx.connections.cluster(&input.connection, Access::DryRun)).await {
+            Ok(cluster) => cluster,
+            Err(failure) => {
+                return Settled::Unknown(format!("the cluster cannot be asked: {}", failure.message));
+            }
+        };
+        let namespace = input.namespace.as_deref().unwrap_or(cluster.namespace()).to_owned();
+        input.verb.settle(happened, &VerbContext { run: *cx, cluster, namespace }).await
+    }
+
+    fn undo(took_effect: &TookEffect<'_>) -> Undo {
+        spec::undo(took_effect)
     }
 }

@@ -1,41 +1,63 @@
 //! Objects for people: what differs between two states of one, without what the server keeps for itself.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use super::difference::{differences, dotted};
+use super::secret;
 
 /// How many differences are worth a line each.
 const SHOWN: usize = 20;
 
 /// What the server keeps for itself, and says nothing of what an object is meant to be.
-const NOISE: &[&str] =
-    &["managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink", "uid"];
+const NOISE: &[&str] = &[
+    "managedFields",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "uid",
+];
 
-/// An object as it may be kept: without the bookkeeping of field managers, and a Secret without its values.
-pub(super) fn kept(mut object: Value) -> Value {
+/// Where a Deployment's controller numbers its revisions.
+pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// An object without the bookkeeping of field managers, and with the number that a scale of none leaves out.
+pub(super) fn plain(mut object: Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
     }
-    if object["kind"] == "Secret" {
-        for key in ["data", "stringData"] {
-            for value in
-                object.get_mut(key).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
-            {
-                *value = "[secret]".into();
-            }
-        }
-        // A copy of the values, as client-side apply keeps it.
-        if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut)
-        {
-            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-        }
+    if object["kind"] == "Scale" && object["spec"]["replicas"].is_null() {
+        object["spec"]["replicas"] = 0.into();
     }
     object
+}
+
+/// The same as it may be shown and kept: a Secret is without its values.
+pub(super) fn kept(object: Value) -> Value {
+    secret::shown(&plain(object))
+}
+
+/// An object's own name.
+pub(super) fn name_of(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
 }
 
 /// What differs, a line each: `spec.replicas: 2 → 3`.
 pub(super) fn changes(before: &Value, after: &Value) -> Vec<String> {
     let secret = before["kind"] == "Secret" || after["kind"] == "Secret";
     let mut found = Vec::new();
-    compare("", &meant(before), &meant(after), secret, &mut found);
+    let shown = |path: &[String], value: &Value| match value {
+        Value::Null => "nothing".to_owned(),
+        _ if secret && secret::is_hidden(path) => "a secret value".to_owned(),
+        value => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+    };
+    for found_here in differences(&meant(before), &meant(after)) {
+        let path = &found_here.path;
+        let (old, new) = (shown(path, &found_here.before), shown(path, &found_here.after));
+        found.push(format!("{}: {old} → {new}", dotted(path)));
+    }
     let more = found.len().saturating_sub(SHOWN);
     found.truncate(SHOWN);
     if more > 0 {
@@ -44,7 +66,8 @@ pub(super) fn changes(before: &Value, after: &Value) -> Vec<String> {
     found
 }
 
-fn meant(object: &Value) -> Value {
+/// An object as somebody wants it to be: without what the server and its controllers keep for themselves.
+pub(super) fn meant(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(map) = object.as_object_mut() {
         map.remove("status");
@@ -52,27 +75,10 @@ fn meant(object: &Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.retain(|key, _| !NOISE.contains(&key.as_str()));
     }
+    if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        annotations.remove(REVISION);
+    }
     object
-}
-
-fn compare(path: &str, before: &Value, after: &Value, secret: bool, found: &mut Vec<String>) {
-    if before == after {
-        return;
-    }
-    if let (Value::Object(old), Value::Object(new)) = (before, after) {
-        for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
-            let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            compare(&below, &before[key], &after[key], secret, found);
-        }
-        return;
-    }
-    let hidden = secret && (path.starts_with("data") || path.starts_with("stringData"));
-    let shown = |value: &Value| match value {
-        Value::Null => "nothing".to_owned(),
-        _ if hidden => "a secret value".to_owned(),
-        value => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-    };
-    found.push(format!("{path}: {} → {}", shown(before), shown(after)));
 }
 
 #[cfg(test)]
@@ -93,6 +99,11 @@ mod tests {
         });
         assert_eq!(changes(&before, &after), ["metadata.labels.y: nothing → 2", "spec.replicas: 2 → 3"]);
         assert_eq!(changes(&after, &after), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_scale_of_none_says_so() {
+        assert_eq!(plain(json!({ "kind": "Scale", "spec": {} }))["spec"]["replicas"], 0);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::undo::VerbEffect;
 use super::verb::{AnyVerb, Verb as _};
 use super::verbs;
-use crate::step::kind::CheckContext;
+use crate::step::kind::{CheckContext, TookEffect, Undo};
 use crate::step::templated::Text;
 
 macro_rules! spec {
@@ -33,6 +34,14 @@ macro_rules! spec {
             pub(super) fn complete(&mut self, cx: &mut CheckContext<'_>) {
                 $(if let Some(verb) = &mut self.$key { verb.complete(cx); })*
             }
+        }
+
+        /// What undoes an effect, by the verb that its input names.
+        pub(super) fn undo(took_effect: &TookEffect<'_>) -> Undo {
+            $(if let Some(input) = took_effect.input.get(<$verb>::NAME) {
+                return <$verb>::undo(&VerbEffect::new(took_effect, input));
+            })*
+            Undo::Impossible("the journal names no verb that is known here".to_owned())
         }
     };
 }

@@ -33,7 +33,7 @@ pub(super) fn undo(took_effect: &TookEffect<'_>) -> Undo {
             body[key] = value.clone();
         }
     }
-    Undo::Step("sql", body)
+    Undo::Steps(vec![("sql", body)])
 }
 
 #[cfg(test)]
@@ -46,14 +46,15 @@ mod tests {
         let second = "ALTER SYSTEM SET jit = off";
         let input = json!({ "connection": "db", "statements": [first, second] });
         let before = json!({ first: "4MB", second: null });
-        let took = TookEffect { input: &input, before: &before, output: &Value::Null };
-        let Undo::Step("sql", body) = undo(&took) else { panic!("it can be undone") };
+        let took = TookEffect { input: &input, before: &before, traces: &[], output: &Value::Null };
+        let Undo::Steps(steps) = undo(&took) else { panic!("it can be undone") };
+        let [("sql", body)] = steps.as_slice() else { panic!("one step undoes it") };
         assert_eq!(
             body["query"],
             "ALTER SYSTEM RESET jit;\nSELECT pg_catalog.pg_reload_conf();\nALTER SYSTEM SET work_mem TO '4MB';\n\
              SELECT pg_catalog.pg_reload_conf()"
         );
-        let took = TookEffect { input: &input, before: &Value::Null, output: &Value::Null };
+        let took = TookEffect { input: &input, before: &Value::Null, traces: &[], output: &Value::Null };
         assert!(matches!(undo(&took), Undo::Impossible(_)));
     }
 }

@@ -350,7 +350,7 @@ fn a_resumed_run_counts_what_was_done_before() {
     let (out, _, stderr) = out(&Redactor::new());
     let mut terminal = Terminal::new(out, Style::plain());
     terminal.catch_up(&id(), &state);
-    assert!(stderr.text().ends_with("▸ resuming: 1 step final already\n"), "{}", stderr.text());
+    assert!(stderr.text().ends_with("▸ resuming: 1 step done already\n"), "{}", stderr.text());
 }
 
 #[test]

@@ -46,6 +46,16 @@ fn the_source_is_the_file_itself_mistakes_included() {
 }
 
 #[test]
+fn what_is_done_in_a_cluster_stands_in_the_procedure_too() {
+    let sandbox = sandbox();
+    let runbook = "version: 1\nname: more\ntitle: More pods\nowner: dba\nconnections: { cluster: kubernetes }\nsteps:\n  \
+                   - { id: more, title: Add one, kubectl: { scale: { target: deploy/backend, replicas: 2 } } }\n";
+    sandbox.write("runbooks/more.yaml", runbook);
+    let page = sandbox.run("show more --as markdown").stdout;
+    assert!(page.contains("With kubectl:\n\n```\nscale deploy/backend to 2\n```"), "{page}");
+}
+
+#[test]
 fn the_procedure_can_be_printed_for_the_day_without_the_program() {
     assert_snapshot!(sandbox().run("show sample --as markdown --set schema_name=shop"), @r#"
     # A sample

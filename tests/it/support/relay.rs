@@ -24,6 +24,8 @@ struct Shared {
     ended: AtomicBool,
     /// Whether the server is not to notice that a client is gone.
     silent: AtomicBool,
+    /// Whether what clients send is lost on its way.
+    swallowing: AtomicBool,
     /// Both ends of each connection: the client's, and the server's.
     sockets: Mutex<Vec<[TcpStream; 2]>>,
     /// The first lines of what a proxy was asked for.
@@ -51,6 +53,7 @@ impl Relay {
             listening: AtomicBool::new(true),
             ended: AtomicBool::new(false),
             silent: AtomicBool::new(false),
+            swallowing: AtomicBool::new(false),
             sockets: Mutex::default(),
             asked: Mutex::default(),
         });
@@ -72,15 +75,26 @@ impl Relay {
 
     /// Ends every connection for its client alone: the server goes on with what it was asked, and answers nobody.
     pub(crate) fn lose_answers(&self) {
-        self.shared.silent.store(true, Ordering::SeqCst);
+        self.outlive_clients();
         for [client, _] in &*self.shared.sockets.lock().unwrap() {
             client.shutdown(Shutdown::Both).ok();
         }
     }
 
-    /// Takes connections again.
+    /// From now on the server does not notice that a client is gone, and goes on with what it was asked.
+    pub(crate) fn outlive_clients(&self) {
+        self.shared.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// Loses everything that clients send: their connections stay, and nothing arrives.
+    pub(crate) fn swallow(&self) {
+        self.shared.swallowing.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes connections again, and passes on what they send.
     pub(crate) fn restore(&self) {
         self.shared.open.store(true, Ordering::SeqCst);
+        self.shared.swallowing.store(false, Ordering::SeqCst);
     }
 
     /// What a proxy was asked for, as `CONNECT host:port`.
@@ -138,9 +152,18 @@ fn pass(shared: &Shared, mut client: TcpStream) {
         copy(back_from, &back_to);
         back_to.shutdown(Shutdown::Write).ok();
     });
-    copy(client, &server);
+    send(shared, client, &server);
     if !shared.silent.load(Ordering::SeqCst) {
         server.shutdown(Shutdown::Write).ok();
+    }
+}
+
+fn send(shared: &Shared, mut client: TcpStream, mut server: &TcpStream) {
+    let mut chunk = vec![0; 16 << 10];
+    while let Ok(count @ 1..) = client.read(&mut chunk) {
+        if !shared.swallowing.load(Ordering::SeqCst) && server.write_all(&chunk[..count]).is_err() {
+            return;
+        }
     }
 }
 

@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::manifest::{BoundManifest, Manifest};
+use super::unwrite::unwrite;
 use super::write::{How, Writing};
 use crate::connect::kubernetes::{Cluster, Right};
 use crate::model::{Class, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{CheckContext, Done, Preview};
+use crate::step::kind::{CheckContext, Done, Happened, Preview, Settled, Undo};
+use crate::step::kubectl::undo::VerbEffect;
 use crate::step::kubectl::verb::{Verb, VerbContext};
 
 /// Makes the fields of an object as they are written here; an object that is not there is made.
@@ -74,11 +76,23 @@ impl Verb for Apply {
         input.writing().rights()
     }
 
+    fn rights_to_undo(input: &ApplyInput) -> Vec<Right> {
+        input.writing().rights_to_undo()
+    }
+
     async fn preview(input: &ApplyInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         input.writing().preview(cluster, namespace).await
     }
 
     async fn run(input: &ApplyInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
         input.writing().make(cx).await
+    }
+
+    async fn settle(input: &ApplyInput, happened: &Happened<'_>, cx: &VerbContext<'_>) -> Settled {
+        input.writing().settle(happened, cx).await
+    }
+
+    fn undo(effect: &VerbEffect<'_>) -> Undo {
+        unwrite(effect)
     }
 }

@@ -1,12 +1,13 @@
 //! A change of one object: what was there is recorded, then the change is made; a plan makes it as a dry run.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::connect::kubernetes::{ApiError, Cluster, PatchKind, Write};
 use crate::model::{Applied, Class, Effect, Failure};
 use crate::step::error::StepError;
-use crate::step::kind::{Done, Preview};
-use crate::step::kubectl::object::{changes, kept};
+use crate::step::kind::{Done, Happened, Preview, Settled};
+use crate::step::kubectl::object::{changes, name_of, plain};
+use crate::step::kubectl::settle::{judged, looked, written};
 use crate::step::kubectl::target::BoundTarget;
 use crate::step::kubectl::verb::VerbContext;
 
@@ -31,11 +32,29 @@ impl Change<'_> {
             name: &name,
             subresource: self.subresource,
         };
-        let before = kept(cx.cluster.part(of).await.map_err(failed)?);
+        let before = plain(cx.cluster.part(of).await.map_err(failed)?);
         cx.intend(&before)?;
-        let after = kept(cx.cluster.patch(of, self.kind, &self.body).await.map_err(failed)?);
-        let changed = changes(&before, &after);
-        Ok(Done::with(json!({ "object": after, "before": before, "after": after, "changed": changed })))
+        let after = plain(cx.cluster.patch(of, self.kind, &self.body).await.map_err(failed)?);
+        cx.wrote(0, &after)?;
+        Ok(Done::with(written(&before, &after)))
+    }
+
+    /// What became of a change without an answer.
+    pub(super) async fn settle(&self, happened: &Happened<'_>, cx: &VerbContext<'_>) -> Settled {
+        looked(happened, cx, || self.look(happened.before, cx)).await
+    }
+
+    async fn look(&self, before: &Value, cx: &VerbContext<'_>) -> Result<Settled, ApiError> {
+        let resource = cx.cluster.resource(&self.target.kind).await?;
+        let (name, namespace) = (name_of(before), cx.namespace.as_str());
+        let of = Write { resource: &resource, namespace, name: &name, subresource: self.subresource };
+        let now = match cx.cluster.part(of).await {
+            Err(error) if error.is_not_found() => {
+                return Ok(Settled::Unknown(format!("{} is gone", resource.named(&name))));
+            }
+            now => plain(now?),
+        };
+        judged(before, &now, cx.cluster.patch(of, self.kind, &self.body).await)
     }
 
     /// What the server says it would do.
@@ -49,8 +68,8 @@ impl Change<'_> {
     async fn dry_run(&self, cluster: &Cluster, namespace: &str) -> Result<Vec<String>, ApiError> {
         let (resource, name) = self.target.one(cluster, namespace).await?;
         let of = Write { resource: &resource, namespace, name: &name, subresource: self.subresource };
-        let before = cluster.part(of).await?;
-        let after = cluster.patch(of, self.kind, &self.body).await?;
+        let before = plain(cluster.part(of).await?);
+        let after = plain(cluster.patch(of, self.kind, &self.body).await?);
         Ok(match changes(&before, &after) {
             none if none.is_empty() => vec!["the server would change nothing".to_owned()],
             changes => changes,

@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::manifest::{BoundManifest, Manifest};
+use super::unwrite::unwrite;
 use super::write::{How, Writing};
 use crate::connect::kubernetes::{Cluster, Right};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{CheckContext, Done, Preview};
+use crate::step::kind::{CheckContext, Done, Happened, Preview, Settled, Undo};
+use crate::step::kubectl::undo::VerbEffect;
 use crate::step::kubectl::verb::{Verb, VerbContext};
 
 /// Makes a new object; one of its name must not be there.
@@ -76,11 +78,23 @@ impl Verb for Create {
         input.writing().rights()
     }
 
+    fn rights_to_undo(input: &CreateInput) -> Vec<Right> {
+        input.writing().rights_to_undo()
+    }
+
     async fn preview(input: &CreateInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         input.writing().preview(cluster, namespace).await
     }
 
     async fn run(input: &CreateInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
         input.writing().make(cx).await
+    }
+
+    async fn settle(input: &CreateInput, happened: &Happened<'_>, cx: &VerbContext<'_>) -> Settled {
+        input.writing().settle(happened, cx).await
+    }
+
+    fn undo(effect: &VerbEffect<'_>) -> Undo {
+        unwrite(effect)
     }
 }

@@ -5,22 +5,29 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::change::partly;
 use super::get::Missing;
-use super::patience::patiently;
-use crate::connect::kubernetes::{ApiError, Cluster, Deletion, ListOptions, Resource, Right, Write};
+use super::restore::restore;
+use crate::connect::kubernetes::{ApiError, Cluster, Deletion, ListOptions, Resource, Right, Which, Write};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{Done, Preview};
-use crate::step::kubectl::object::kept;
+use crate::step::kind::{Done, Happened, Preview, Settled, Undo};
+use crate::step::kubectl::object::{kept, name_of, plain};
+use crate::step::kubectl::patience::patiently;
+use crate::step::kubectl::settle::looked;
 use crate::step::kubectl::target::{BoundTarget, Target};
+use crate::step::kubectl::undo::VerbEffect;
 use crate::step::kubectl::verb::{Verb, VerbContext};
 use crate::step::templated::Text;
 
 /// How often a deleted object is looked for.
 const LOOK: Duration = Duration::from_millis(300);
+
+/// How long an object that was deleted may take to end while it is found out what became of a step.
+const ENDING: Duration = Duration::from_mins(2);
 
 /// Deletes an object, or those a selector finds. The step ends when they are gone.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -61,6 +68,10 @@ impl DeleteInput {
         format!("delete {}", self.target.shown())
     }
 
+    fn is_meant(&self, object: &Value) -> bool {
+        self.uid.as_ref().is_none_or(|uid| object["metadata"]["uid"] == *uid)
+    }
+
     async fn find(&self, cluster: &Cluster, namespace: &str) -> Result<Found, ApiError> {
         let resource = cluster.resource(&self.target.kind).await?;
         let Some(name) = &self.target.name else {
@@ -77,10 +88,50 @@ impl DeleteInput {
             return Ok(Found { resource, delete: found, keep });
         };
         let object = match self.missing {
-            Missing::Ok => cluster.find(&resource, namespace, name).await?,
+            // Another one of its name is not the one that is meant.
+            Missing::Ok => {
+                cluster.find(&resource, namespace, name).await?.filter(|object| self.is_meant(object))
+            }
             Missing::Error => Some(cluster.get(&resource, namespace, name).await?),
         };
         Ok(Found { resource, delete: object.into_iter().collect(), keep: Vec::new() })
+    }
+
+    /// Which of the objects that were there are gone.
+    async fn look_again(&self, before: &Value, cx: &VerbContext<'_>) -> Result<Settled, ApiError> {
+        let resource = cx.cluster.resource(&self.target.kind).await?;
+        let objects = before.as_array().map_or(&[][..], Vec::as_slice);
+        let (mut gone, mut left) = (Vec::new(), Vec::new());
+        for object in objects {
+            match ended(&resource, object, cx).await? {
+                None => gone.push(object),
+                Some(now) if now["metadata"]["deletionTimestamp"].is_null() => left.push(name_of(object)),
+                Some(_) => {
+                    let name = resource.named(&name_of(object));
+                    return Ok(Settled::Unknown(format!("{name} was deleted, and does not end")));
+                }
+            }
+        }
+        if left.is_empty() {
+            return Ok(Settled::Done(output(objects, &self.find_kept(cx).await?)));
+        }
+        if gone.is_empty() {
+            return Ok(Settled::NotDone);
+        }
+        // Undo goes by what is gone. A journal that cannot be written stops the run a moment later.
+        for object in gone {
+            cx.deleted(object).ok();
+        }
+        Ok(Settled::Partly(format!("still there: {}", left.join(", "))))
+    }
+
+    /// What is left of what a selector finds.
+    async fn find_kept(&self, cx: &VerbContext<'_>) -> Result<Vec<String>, ApiError> {
+        if self.target.name.is_some() {
+            return Ok(Vec::new());
+        }
+        let found = self.find(&cx.cluster, &cx.namespace).await?;
+        Ok(found.delete.iter().map(name_of).chain(found.keep).collect())
     }
 
     /// Deletes one object, the one that was looked at and no other of its name, and waits until it is gone.
@@ -117,8 +168,26 @@ impl DeleteInput {
     }
 }
 
-fn name_of(object: &Value) -> String {
-    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+/// The object as it is now, once it is not about to end any more; nothing where it is gone.
+async fn ended(resource: &Resource, object: &Value, cx: &VerbContext<'_>) -> Result<Option<Value>, ApiError> {
+    let began = Instant::now();
+    loop {
+        let now = cx.cluster.find(resource, &cx.namespace, &name_of(object)).await?;
+        let now = now.filter(|now| now["metadata"]["uid"] == object["metadata"]["uid"]);
+        let ends = now.as_ref().is_some_and(|now| !now["metadata"]["deletionTimestamp"].is_null());
+        if !ends || began.elapsed() > ENDING {
+            return Ok(now);
+        }
+        cx.run.events.progress("settling", None, Some(format!("until {} is gone", name_of(object))));
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// What a step produces that has deleted these and kept those.
+fn output(before: &[Value], keep: &[String]) -> Value {
+    let deleted: Vec<String> = before.iter().map(name_of).collect();
+    let before: Vec<Value> = before.iter().cloned().map(kept).collect();
+    json!({ "deleted": deleted, "kept": keep, "before": before })
 }
 
 fn class(kind: Option<&str>) -> Class {
@@ -172,6 +241,10 @@ impl Verb for Delete {
         input.target.rights(&["get", "delete"], "")
     }
 
+    fn rights_to_undo(input: &DeleteInput) -> Vec<Right> {
+        vec![Right::on("create", &input.target.kind, Which::Any)]
+    }
+
     async fn preview(input: &DeleteInput, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         let found = input.find(cluster, namespace).await.map_err(|error| error.failure(&input.doing()))?;
         for object in &found.delete {
@@ -195,7 +268,7 @@ impl Verb for Delete {
     async fn run(input: &DeleteInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
         let found = input.find(&cx.cluster, &cx.namespace).await;
         let found = found.map_err(|error| cx.failed(&input.doing(), &error))?;
-        let before: Vec<Value> = found.delete.iter().cloned().map(kept).collect();
+        let before: Vec<Value> = found.delete.iter().cloned().map(plain).collect();
         if !before.is_empty() {
             cx.intend(&Value::from(before.clone()))?;
         }
@@ -205,8 +278,17 @@ impl Verb for Delete {
                 .delete(cx, &found.resource, object)
                 .await
                 .map_err(|error| partly(error, "deleted before", &deleted))?;
+            cx.deleted(object)?;
             deleted.push(name_of(object));
         }
-        Ok(Done::with(json!({ "deleted": deleted, "kept": found.keep, "before": before })))
+        Ok(Done::with(output(&before, &found.keep)))
+    }
+
+    async fn settle(input: &DeleteInput, happened: &Happened<'_>, cx: &VerbContext<'_>) -> Settled {
+        looked(happened, cx, || input.look_again(happened.before, cx)).await
+    }
+
+    fn undo(effect: &VerbEffect<'_>) -> Undo {
+        restore(effect)
     }
 }

@@ -10,8 +10,10 @@ use crate::connect::kubernetes::{Cluster, PatchKind, Right};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{Done, Preview};
+use crate::step::kind::{Done, Happened, Preview, Settled, Undo};
+use crate::step::kubectl::back;
 use crate::step::kubectl::target::{BoundTarget, Target};
+use crate::step::kubectl::undo::VerbEffect;
 use crate::step::kubectl::verb::{Verb, VerbContext};
 use crate::step::templated::Text;
 
@@ -109,6 +111,17 @@ macro_rules! verb {
             }
             async fn run(input: &MarksInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
                 input.change($name, $field).make(cx).await
+            }
+            async fn settle(
+                input: &MarksInput,
+                happened: &Happened<'_>,
+                cx: &VerbContext<'_>,
+            ) -> Settled {
+                input.change($name, $field).settle(happened, cx).await
+            }
+            fn undo(effect: &VerbEffect<'_>) -> Undo {
+                let patch = json!({ "metadata": { $field: effect.input["set"] } });
+                effect.take_back(|before| Some(back::merged(before, &patch)))
             }
         }
     };

@@ -12,11 +12,12 @@ mod label;
 mod logs;
 mod manifest;
 mod patch;
-mod patience;
+mod restore;
 mod rollout_restart;
 mod rollout_status;
 mod rollout_undo;
 mod scale;
+mod unwrite;
 mod wait;
 mod write;
 

@@ -9,9 +9,11 @@ use crate::connect::kubernetes::{Cluster, PatchKind, Right};
 use crate::model::{Class, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{Done, Preview};
+use crate::step::kind::{Done, Happened, Preview, Settled, Undo};
 use crate::step::kubectl::target::{BoundTarget, Target};
+use crate::step::kubectl::undo::VerbEffect;
 use crate::step::kubectl::verb::{Verb, VerbContext};
+use crate::step::kubectl::{back, secret};
 use crate::step::templated::Templated;
 
 /// Changes parts of an object.
@@ -50,6 +52,11 @@ pub(in crate::step::kubectl) struct PatchInput {
 }
 
 impl PatchInput {
+    /// What changes, without the values of a Secret.
+    fn shown(&self) -> Value {
+        if secret::is_kind(&self.target.kind) { secret::shown_patch(&self.body) } else { self.body.clone() }
+    }
+
     fn change(&self) -> Change<'_> {
         Change {
             doing: format!("patch {}", self.target.shown()),
@@ -92,7 +99,13 @@ impl Verb for Patch {
     }
 
     fn lines(input: &PatchInput) -> Vec<String> {
-        vec![format!("patch {} with {}", input.target.shown(), input.body)]
+        vec![format!("patch {} with {}", input.target.shown(), input.shown())]
+    }
+
+    fn shown(input: &PatchInput, whole: &Value) -> Value {
+        let mut shown = whole.clone();
+        shown["body"] = input.shown();
+        shown
     }
 
     fn rights(input: &PatchInput) -> Vec<Right> {
@@ -105,5 +118,15 @@ impl Verb for Patch {
 
     async fn run(input: &PatchInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
         input.change().make(cx).await
+    }
+
+    async fn settle(input: &PatchInput, happened: &Happened<'_>, cx: &VerbContext<'_>) -> Settled {
+        input.change().settle(happened, cx).await
+    }
+
+    fn undo(effect: &VerbEffect<'_>) -> Undo {
+        let input = effect.input;
+        let is_merge = input["type"] == "merge";
+        effect.take_back(|before| is_merge.then(|| back::merged(before, &input["body"])))
     }
 }

@@ -9,8 +9,9 @@ use crate::connect::kubernetes::{ApiError, Cluster, PatchKind, Right};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{Done, Preview};
+use crate::step::kind::{Done, Happened, Preview, Settled, Undo};
 use crate::step::kubectl::target::{BoundTarget, Target};
+use crate::step::kubectl::undo::VerbEffect;
 use crate::step::kubectl::verb::{Verb, VerbContext};
 
 /// The annotation kubectl itself uses: a new value makes a new pod template.
@@ -116,5 +117,13 @@ impl Verb for RolloutRestart {
             }
             None => change.make(cx).await,
         }
+    }
+
+    async fn settle(input: &RestartInput, happened: &Happened<'_>, cx: &VerbContext<'_>) -> Settled {
+        input.change().settle(happened, cx).await
+    }
+
+    fn undo(_: &VerbEffect<'_>) -> Undo {
+        Undo::Nothing("its pods are new, and the workload is as it was".to_owned())
     }
 }

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::patience::patiently;
 use super::rollout_undo::{is_owned, revision};
 use crate::connect::kubernetes::{ApiError, ListOptions, Resource, Right, waiting};
 use crate::model::{Class, Effect, Failure};
@@ -14,6 +13,7 @@ use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
 use crate::step::kind::Done;
 use crate::step::kubectl::object::kept;
+use crate::step::kubectl::patience::patiently;
 use crate::step::kubectl::target::{BoundTarget, Target};
 use crate::step::kubectl::verb::{Verb, VerbContext};
 

@@ -4,17 +4,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::change::Change;
 use crate::connect::kubernetes::{ApiError, Cluster, ListOptions, PatchKind, Resource, Right, Which, Write};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{Done, Preview};
-use crate::step::kubectl::object::{changes, kept};
+use crate::step::kind::{self, Done, Happened, Preview, Settled};
+use crate::step::kubectl::object::{REVISION, changes, plain};
+use crate::step::kubectl::settle::written;
 use crate::step::kubectl::target::{BoundTarget, Target};
+use crate::step::kubectl::undo::VerbEffect;
 use crate::step::kubectl::verb::{Verb, VerbContext};
-
-/// Where a Deployment's revisions are numbered.
-const REVISION: &str = "/metadata/annotations/deployment.kubernetes.io~1revision";
 
 /// Gives a workload the pod template of an earlier revision. Its number of pods, its `ConfigMaps` and its Secrets stay
 /// as they are.
@@ -93,13 +93,18 @@ impl UndoInput {
 
 /// The number of a Deployment's revision, on the Deployment and on its `ReplicaSets`.
 pub(super) fn revision(object: &Value) -> Option<u64> {
-    object.pointer(REVISION)?.as_str()?.parse().ok()
+    object["metadata"]["annotations"][REVISION].as_str()?.parse().ok()
 }
 
 /// Whether an object belongs to another one.
 pub(super) fn is_owned(object: &Value, owner: &Value) -> bool {
     let mut owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
     owners.any(|reference| reference["uid"] == owner["metadata"]["uid"])
+}
+
+fn with_revision(mut output: Value, revision: &Value) -> Value {
+    output["revision"] = revision.clone();
+    output
 }
 
 impl Undo {
@@ -160,12 +165,34 @@ impl Verb for RolloutUndo {
     async fn run(input: &UndoInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
         let failed = |error: ApiError| cx.failed(&input.doing(), &error);
         let undo = input.find(&cx.cluster, &cx.namespace).await.map_err(failed)?;
-        let before = kept(undo.before.clone());
+        let before = plain(undo.before.clone());
+        // Once it is done, the revisions have other numbers.
+        cx.run.events.trace(json!({ "patch": undo.body, "revision": undo.revision }))?;
         cx.intend(&before)?;
-        let after = kept(undo.make(&cx.cluster, &cx.namespace).await.map_err(failed)?);
-        let changed = changes(&before, &after);
-        Ok(Done::with(json!({
-            "object": after, "before": before, "after": after, "changed": changed, "revision": undo.revision,
-        })))
+        let after = plain(undo.make(&cx.cluster, &cx.namespace).await.map_err(failed)?);
+        cx.wrote(0, &after)?;
+        Ok(Done::with(with_revision(written(&before, &after), &undo.revision.into())))
+    }
+
+    async fn settle(input: &UndoInput, happened: &Happened<'_>, cx: &VerbContext<'_>) -> Settled {
+        let Some(sent) = happened.traces.iter().rev().find(|trace| trace.get("patch").is_some()) else {
+            return Settled::NotDone;
+        };
+        let body = sent["patch"].clone();
+        let change = Change {
+            doing: input.doing(),
+            target: &input.target,
+            subresource: None,
+            kind: if body.is_array() { PatchKind::Json } else { PatchKind::Strategic },
+            body,
+        };
+        match change.settle(happened, cx).await {
+            Settled::Done(output) => Settled::Done(with_revision(output, &sent["revision"])),
+            settled => settled,
+        }
+    }
+
+    fn undo(effect: &VerbEffect<'_>) -> kind::Undo {
+        effect.take_back(|_| None)
     }
 }

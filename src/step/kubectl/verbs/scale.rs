@@ -9,8 +9,10 @@ use crate::connect::kubernetes::{Cluster, PatchKind, Right};
 use crate::model::{Class, Effect, Failure};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
-use crate::step::kind::{Done, Preview};
+use crate::step::kind::{Done, Happened, Preview, Settled, Undo};
+use crate::step::kubectl::object::name_of;
 use crate::step::kubectl::target::{BoundTarget, Target};
+use crate::step::kubectl::undo::{VerbEffect, steps};
 use crate::step::kubectl::verb::{Verb, VerbContext};
 use crate::step::templated::Templated;
 
@@ -89,5 +91,21 @@ impl Verb for Scale {
 
     async fn run(input: &ScaleInput, cx: &VerbContext<'_>) -> Result<Done<Value>, StepError> {
         input.change().make(cx).await
+    }
+
+    async fn settle(input: &ScaleInput, happened: &Happened<'_>, cx: &VerbContext<'_>) -> Settled {
+        input.change().settle(happened, cx).await
+    }
+
+    fn undo(effect: &VerbEffect<'_>) -> Undo {
+        let before = effect.before();
+        let Some(replicas) = before["spec"]["replicas"].as_u64() else {
+            return Undo::Impossible("how many there were is not known".to_owned());
+        };
+        if effect.input["replicas"] == replicas {
+            return steps(Vec::new());
+        }
+        let target = json!({ "kind": effect.kind(), "name": name_of(before) });
+        steps(vec![effect.step("scale", before, &json!({ "target": target, "replicas": replicas }))])
     }
 }

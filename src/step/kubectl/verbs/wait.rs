@@ -7,13 +7,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::patience::patiently;
 use crate::connect::kubernetes::{ApiError, JsonPath, ListOptions, Resource, Right, Which, is_text};
 use crate::model::{Class, Effect};
 use crate::step::bind::Binder;
 use crate::step::error::{BindError, StepError};
 use crate::step::kind::Done;
 use crate::step::kubectl::object::kept;
+use crate::step::kubectl::patience::patiently;
 use crate::step::kubectl::target::{BoundTarget, Target, text_or_map};
 use crate::step::kubectl::verb::{Verb, VerbContext};
 use crate::step::templated::Text;

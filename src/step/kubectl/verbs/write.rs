@@ -1,5 +1,7 @@
 //! [`Writing`]: the objects of `apply` and `create`, looked at all before the first is written.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::change::partly;
@@ -7,8 +9,9 @@ use super::manifest::{BoundManifest, meant, shown};
 use crate::connect::kubernetes::{ApiError, Cluster, PatchKind, Resource, Right, Which, Write};
 use crate::model::Failure;
 use crate::step::error::StepError;
-use crate::step::kind::{Done, Preview};
-use crate::step::kubectl::object::{changes, kept};
+use crate::step::kind::{Done, Happened, Preview, Settled};
+use crate::step::kubectl::object::{changes, plain};
+use crate::step::kubectl::settle::{is_made_since, judged, looked, sent_at, written};
 use crate::step::kubectl::verb::VerbContext;
 
 /// How an object is written.
@@ -53,6 +56,17 @@ impl Writing<'_> {
         rights.collect()
     }
 
+    /// What it must be allowed to do to take it back: an object that was made is deleted.
+    pub(super) fn rights_to_undo(&self) -> Vec<Right> {
+        let rights = self.manifest.kinds_and_names().into_iter().flat_map(|(kind, name)| match self.how {
+            How::Create => {
+                ["get", "delete"].map(|verb| Right::on(verb, &kind, Which::Named(name.clone()))).to_vec()
+            }
+            How::Apply { .. } => vec![Right::on("delete", &kind, Which::Absent(name))],
+        });
+        rights.collect()
+    }
+
     /// What the server says it would do.
     pub(super) async fn preview(&self, cluster: &Cluster, namespace: &str) -> Result<Preview, Failure> {
         // A plan reads no data files: they may come to be during the run.
@@ -85,19 +99,91 @@ impl Writing<'_> {
         }
         let before: Vec<Value> = wanted.iter().map(Wanted::before).collect();
         cx.intend(&in_shape(self.manifest, before))?;
-        let (mut results, mut written) = (Vec::new(), Vec::new());
-        for wanted in &wanted {
+        let (mut results, mut done) = (Vec::new(), Vec::new());
+        for (index, wanted) in wanted.iter().enumerate() {
             let shown = shown(&wanted.object);
-            let after = self.write(&cx.cluster, &cx.namespace, wanted).await.map_err(|error| {
-                partly(cx.failed(&self.doing(&shown), &error), "written before", &written)
-            })?;
-            results.push(wanted.result(after));
-            written.push(shown);
+            let after = self.write(&cx.cluster, &cx.namespace, wanted).await;
+            let after =
+                plain(after.map_err(|error| {
+                    partly(cx.failed(&self.doing(&shown), &error), "written before", &done)
+                })?);
+            cx.wrote(index, &after)?;
+            results.push(written(&wanted.before(), &after));
+            done.push(shown);
         }
-        Ok(Done::with(match in_shape(self.manifest, results) {
+        Ok(Done::with(self.output(results)))
+    }
+
+    fn output(&self, results: Vec<Value>) -> Value {
+        match in_shape(self.manifest, results) {
             Value::Array(objects) => json!({ "objects": objects }),
             one => one,
-        }))
+        }
+    }
+
+    /// What became of a write without an answer: of each of its objects.
+    pub(super) async fn settle(&self, happened: &Happened<'_>, cx: &VerbContext<'_>) -> Settled {
+        let objects = match self.manifest.objects(Some(cx.run.files)).await {
+            Ok(objects) => objects,
+            Err(failure) => return Settled::Unknown(failure.message),
+        };
+        let several = happened.before.as_array();
+        let (mut results, mut missing) = (BTreeMap::new(), Vec::new());
+        for (index, object) in objects.into_iter().enumerate() {
+            let shown = shown(&object);
+            let before = several.map_or(happened.before, |several| &several[index]);
+            match looked(happened, cx, || self.look_again(happened, before, object.clone(), cx)).await {
+                Settled::Done(result) => drop(results.insert(index, result)),
+                Settled::NotDone => missing.push(shown),
+                unclear => return unclear,
+            }
+        }
+        match (results.is_empty(), missing.is_empty()) {
+            (true, _) => Settled::NotDone,
+            (_, true) => Settled::Done(self.output(results.into_values().collect())),
+            _ => {
+                // Undo goes by what was written. A journal that cannot be written stops the run a moment later.
+                for (index, result) in &results {
+                    cx.wrote(*index, &result["after"]).ok();
+                }
+                Settled::Partly(format!("not written: {}", missing.join(", ")))
+            }
+        }
+    }
+
+    /// An object that was not there before is ours where the server says that we have made it since.
+    async fn look_again(
+        &self,
+        happened: &Happened<'_>,
+        before: &Value,
+        object: Value,
+        cx: &VerbContext<'_>,
+    ) -> Result<Settled, ApiError> {
+        let (resource, name) = meant(&cx.cluster, &object).await?;
+        let Some(now) = cx.cluster.find(&resource, &cx.namespace, &name).await? else {
+            let gone = || format!("{} is gone", resource.named(&name));
+            return Ok(if before.is_null() { Settled::NotDone } else { Settled::Unknown(gone()) });
+        };
+        let ours = sent_at(happened).is_some_and(|sent_at| is_made_since(&now, self.operation(), sent_at));
+        if before.is_null() && !ours {
+            let why =
+                format!("{} is there, and nothing says that this step has made it", resource.named(&name));
+            return Ok(Settled::Unknown(why));
+        }
+        // What has been made is done, whatever others have changed of it since.
+        if before.is_null() {
+            return Ok(Settled::Done(written(before, &now)));
+        }
+        let wanted = Wanted { resource, name, object, before: None };
+        judged(before, &now, self.write(&cx.cluster, &cx.namespace, &wanted).await)
+    }
+
+    /// How the server notes down who wrote the fields.
+    fn operation(&self) -> &'static str {
+        match self.how {
+            How::Create => "Update",
+            How::Apply { .. } => "Apply",
+        }
     }
 
     fn doing(&self, shown: &str) -> String {
@@ -148,16 +234,7 @@ impl Writing<'_> {
 
 impl Wanted {
     fn before(&self) -> Value {
-        self.before.clone().map_or(Value::Null, kept)
-    }
-
-    fn result(&self, after: Value) -> Value {
-        let (before, after) = (self.before(), kept(after));
-        let changed = match &self.before {
-            None => vec!["made".to_owned()],
-            Some(_) => changes(&before, &after),
-        };
-        json!({ "object": after, "before": before, "after": after, "changed": changed })
+        self.before.clone().map_or(Value::Null, plain)
     }
 }
 

@@ -234,7 +234,7 @@ pub(super) fn shown(object: &Value) -> String {
 }
 
 /// A kind with the group of its version, as `Deployment.apps`; the core has none.
-fn qualified(kind: &str, version: &str) -> String {
+pub(super) fn qualified(kind: &str, version: &str) -> String {
     version.split_once('/').map_or(kind.to_owned(), |(group, _)| format!("{kind}.{group}"))
 }
 
