@@ -12,6 +12,7 @@ mod context;
 mod demo;
 mod environment;
 mod error;
+mod exclusion;
 mod execute;
 mod exit;
 mod explain;

@@ -8,12 +8,14 @@ use super::args::Target;
 use super::context::Context;
 use super::environment;
 use super::error::CliError;
+use super::exclusion::{Contest, is_exclusive};
 use super::exit::Exit;
 use super::prepare::{Prepared, prepare, prepare_offline};
 use super::runtime::block_on;
 use crate::connect::Purpose;
 use crate::journal::Store;
 use crate::plan::{self, PlanRequest, Preflight};
+use crate::step::StopSignal;
 use crate::ui::plan_page;
 
 /// The arguments of `plan`.
@@ -51,9 +53,16 @@ impl Plan {
 
     async fn live(&self, prepared: &Prepared, context: &Context) -> plan::Plan {
         let Prepared { runbook, names, connections, .. } = prepared;
-        let preflight = plan::preflight(runbook, names, connections, Purpose::Planning).await;
+        let mut preflight = plan::preflight(runbook, names, connections, Purpose::Planning).await;
         // A server that did not answer is not asked again for every step.
         let reached = preflight.targets.len() == names.len();
+        if reached && is_exclusive(runbook, &[]) {
+            let store = &Store::open(&context.process);
+            let run =
+                Contest { prepared, found: &preflight, context, store, interrupt: &StopSignal::default() };
+            let obstacle = Box::pin(run.obstacle()).await;
+            preflight.problems.extend(obstacle);
+        }
         let plan = plan::plan(self.request(prepared, preflight, reached, context)).await;
         plan::Plan { offline: false, ..plan }
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::args::Target;
 use super::context::Context;
 use super::error::CliError;
+use super::exclusion::Patience;
 use super::execute::{Execution, offline_plan};
 use super::exit::Exit;
 use super::parameters;
@@ -74,6 +75,8 @@ pub(super) struct Run {
     /// The folder that data files are relative to
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 impl Run {
@@ -109,6 +112,7 @@ impl Run {
             files: context.process.directory.join(self.files.as_deref().unwrap_or(std::path::Path::new("."))),
             retry: &[],
             past_no_return: false,
+            patience: self.patience,
         };
         tokio::select! {
             ended = execution.execute(&offline) => {

@@ -6,6 +6,7 @@ mod decide;
 mod dispatcher;
 mod each;
 mod ending;
+mod exclusion;
 mod executor;
 mod gate;
 mod halt;
@@ -17,6 +18,7 @@ mod undo;
 mod whole;
 
 pub use clock::{Clock, SystemClock};
+pub use exclusion::Exclusion;
 pub use gate::Answers;
 
 use std::collections::BTreeMap;
@@ -82,6 +84,8 @@ pub struct RunRequest<'a> {
     pub reason: Option<String>,
     /// The folder of data files.
     pub files: PathBuf,
+    /// The key that keeps rival runs out; nothing where there is nothing to fight over.
+    pub exclusion: Option<&'a Exclusion>,
     /// Raised when a person or a signal wants the run to stop.
     pub interrupt: StopSignal,
 }
@@ -156,6 +160,7 @@ pub async fn run(request: RunRequest<'_>) -> Ended {
         connections: request.connections,
         redactor,
         halt: Halt::new(Role::Steps),
+        exclusion: request.exclusion,
         interrupt: request.interrupt,
         joined: std::sync::Mutex::default(),
         permits: tokio::sync::Semaphore::new(request.max_parallel.max(1)),

@@ -13,6 +13,7 @@ mod confirm;
 mod connect;
 mod copy;
 mod demo;
+mod exclusion;
 mod exec;
 mod faults;
 mod fuzz;
