@@ -30,6 +30,7 @@ mod run;
 mod runs;
 mod runtime;
 mod schema;
+mod selection;
 mod show;
 mod signals;
 mod targets;

@@ -32,6 +32,7 @@ mod run;
 mod runbooks;
 mod schemas;
 mod secrets;
+mod selection;
 mod sql;
 mod support;
 mod tunnel;
