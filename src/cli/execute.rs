@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use super::again::Again;
 use super::context::Context;
 use super::error::CliError;
+use super::exclusion::{Contest, Patience, is_exclusive};
 use super::exit::Exit;
 use super::prepare::Prepared;
 use crate::connect::{Prompter, Purpose};
-use crate::engine::{Answers, Clock as _, Ended, Origin, RunRequest, SystemClock, Systems, run};
+use crate::engine::{Answers, Clock as _, Ended, Exclusion, Origin, RunRequest, SystemClock, Systems, run};
 use crate::event::{Adopted, Direction, PinnedConnection, PinnedOptions, RunStarted, Sink, VERSION};
 use crate::journal::{Store, Writer};
 use crate::model::{Failure, RunId, StoppedBy};
@@ -35,6 +36,7 @@ pub(super) struct Execution<'a> {
     pub(super) files: PathBuf,
     pub(super) retry: &'a [String],
     pub(super) past_no_return: bool,
+    pub(super) patience: Patience,
 }
 
 /// The plan by file and parameters alone: which gates are open, what stands in the first record.
@@ -81,12 +83,14 @@ impl Execution<'_> {
         self.check_rights(&found).await?;
         let began = SystemClock.now();
         let id = RunId::new(began, random()?);
+        let exclusion = self.exclude(&id, Direction::Forward, &found).await?;
         let journal = self.store.create(&id)?;
         let shown = self.first_record(offline, &found);
         let whole = RunStarted { parameters: self.prepared.params.clone(), ..shown.clone() };
         let origin = Origin::Start { shown: Box::new(shown), whole: Box::new(whole) };
         let (operator, reason) = (operator(self.context), self.reason.clone());
-        Ok(Box::pin(self.run(Leg { id, journal, origin, began, operator, reason }, &found)).await)
+        let leg = Leg { id, journal, origin, began, operator, reason };
+        Ok(Box::pin(self.run(leg, &found, exclusion)).await)
     }
 
     /// Reaches the targets, which must be the ones of the first leg, and goes on.
@@ -102,6 +106,7 @@ impl Execution<'_> {
             return Err(CliError::new("the run ended before its first step"));
         };
         same_targets(&started.connections, &found)?;
+        let exclusion = self.exclude(&id, direction, &found).await?;
         let leg = Leg {
             id,
             journal,
@@ -110,7 +115,23 @@ impl Execution<'_> {
             reason: started.reason.clone(),
             origin: Origin::Again { state: Box::new(state), direction, adopted },
         };
-        Ok(Box::pin(self.run(leg, &found)).await)
+        Ok(Box::pin(self.run(leg, &found, exclusion)).await)
+    }
+
+    /// Keeps rival runs out, where there is anything to keep them from. What is undone always is.
+    async fn exclude(
+        &self,
+        id: &RunId,
+        direction: Direction,
+        found: &Preflight,
+    ) -> Result<Option<Exclusion>, CliError> {
+        let Self { prepared, context, store, .. } = self;
+        if direction == Direction::Forward && !is_exclusive(&prepared.runbook, self.skip) {
+            return Ok(None);
+        }
+        let contest = Contest { prepared, found, context, store, interrupt: &self.interrupt };
+        // Boxed: few runs wait, and each would carry the size of it otherwise.
+        Box::pin(contest.take(id, &operator(context), self.patience)).await.map(Some)
     }
 
     async fn reach(&self) -> Result<Preflight, CliError> {
@@ -135,7 +156,7 @@ impl Execution<'_> {
         }
     }
 
-    async fn run(self, leg: Leg, found: &Preflight) -> Ended {
+    async fn run(self, leg: Leg, found: &Preflight, exclusion: Option<Exclusion>) -> Ended {
         let Self { prepared, context, .. } = &self;
         let mut surroundings = prepared.surroundings.clone();
         surroundings.connections = found.by_connection(&prepared.names);
@@ -171,9 +192,13 @@ impl Execution<'_> {
             skip: self.skip,
             reason: leg.reason,
             files: self.files.clone(),
+            exclusion: exclusion.as_ref(),
             interrupt: self.interrupt.clone(),
         }))
         .await;
+        if let Some(exclusion) = exclusion {
+            exclusion.release().await;
+        }
         context.out.flush();
         ended
     }

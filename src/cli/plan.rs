@@ -8,12 +8,15 @@ use super::args::Target;
 use super::context::Context;
 use super::environment;
 use super::error::CliError;
+use super::exclusion::{Contest, is_exclusive};
 use super::exit::Exit;
 use super::prepare::{Prepared, prepare, prepare_offline};
 use super::runtime::block_on;
+use super::selection::Selection;
 use crate::connect::Purpose;
 use crate::journal::Store;
 use crate::plan::{self, PlanRequest, Preflight};
+use crate::step::StopSignal;
 use crate::ui::plan_page;
 
 /// The arguments of `plan`.
@@ -21,6 +24,8 @@ use crate::ui::plan_page;
 pub(super) struct Plan {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    selection: Selection,
     /// Use the file and the parameters alone: connect to nothing
     #[arg(long)]
     offline: bool,
@@ -36,10 +41,10 @@ impl Plan {
     pub(super) fn run(self, context: &Context) -> Result<Exit, CliError> {
         let plan = if self.offline {
             let prepared = prepare_offline(&self.target, context)?;
-            block_on(plan::plan(self.request(&prepared, Preflight::default(), false, context)))?
+            block_on(self.without_targets(&prepared, context))??
         } else {
             let prepared = prepare(&self.target, context)?;
-            block_on(self.live(&prepared, context))?
+            block_on(self.live(&prepared, context))??
         };
         if context.json {
             context.print_json(&plan)?;
@@ -49,13 +54,28 @@ impl Plan {
         Ok(if plan.is_blocked() { Exit::Failed } else { Exit::Success })
     }
 
-    async fn live(&self, prepared: &Prepared, context: &Context) -> plan::Plan {
+    async fn without_targets(&self, prepared: &Prepared, context: &Context) -> Result<plan::Plan, CliError> {
+        let chosen = self.selection.choose(prepared, context, false).await?;
+        let request = self.request(prepared, Preflight::default(), false, context);
+        Ok(plan::plan(PlanRequest { skip: &chosen.excluded, ..request }).await)
+    }
+
+    async fn live(&self, prepared: &Prepared, context: &Context) -> Result<plan::Plan, CliError> {
+        let chosen = self.selection.choose(prepared, context, false).await?;
         let Prepared { runbook, names, connections, .. } = prepared;
-        let preflight = plan::preflight(runbook, names, connections, Purpose::Planning).await;
+        let mut preflight = plan::preflight(runbook, names, connections, Purpose::Planning).await;
         // A server that did not answer is not asked again for every step.
         let reached = preflight.targets.len() == names.len();
-        let plan = plan::plan(self.request(prepared, preflight, reached, context)).await;
-        plan::Plan { offline: false, ..plan }
+        if reached && is_exclusive(runbook, &chosen.excluded) {
+            let store = &Store::open(&context.process);
+            let run =
+                Contest { prepared, found: &preflight, context, store, interrupt: &StopSignal::default() };
+            let obstacle = Box::pin(run.obstacle()).await;
+            preflight.problems.extend(obstacle);
+        }
+        let request = self.request(prepared, preflight, reached, context);
+        let plan = plan::plan(PlanRequest { skip: &chosen.excluded, ..request }).await;
+        Ok(plan::Plan { offline: false, ..plan })
     }
 
     fn request<'a>(

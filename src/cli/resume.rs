@@ -7,6 +7,7 @@ use clap::Args;
 use super::again::Again;
 use super::context::Context;
 use super::error::CliError;
+use super::exclusion::Patience;
 use super::execute::{Execution, offline_plan};
 use super::exit::Exit;
 use super::run::{Given, asks, check_answers, check_gates, parallel};
@@ -33,6 +34,8 @@ pub(super) struct Resume {
     /// How many steps run at the same time
     #[arg(long, value_name = "N", default_value_t = 4)]
     max_parallel: usize,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 /// The arguments of `rollback`.
@@ -46,6 +49,8 @@ pub(super) struct Rollback {
     past_no_return: bool,
     #[command(flatten)]
     given: Given,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 impl Resume {
@@ -55,7 +60,7 @@ impl Resume {
         if let Some(outcome) = again.state.outcome {
             return Err(over(&again, outcome));
         }
-        let Self { adopt, retry, given, max_parallel, .. } = self;
+        let Self { adopt, retry, given, max_parallel, patience, .. } = self;
         let leg = NextLeg {
             direction: Direction::Forward,
             adopt,
@@ -63,6 +68,7 @@ impl Resume {
             past_no_return: false,
             given,
             max_parallel,
+            patience,
         };
         block_on(leg.start(again, &store, context))?
     }
@@ -82,6 +88,7 @@ impl Rollback {
             past_no_return: self.past_no_return,
             given: self.given,
             max_parallel: 1,
+            patience: self.patience,
         };
         block_on(leg.start(again, &store, context))?
     }
@@ -107,6 +114,7 @@ struct NextLeg {
     past_no_return: bool,
     given: Given,
     max_parallel: usize,
+    patience: Patience,
 }
 
 impl NextLeg {
@@ -144,6 +152,7 @@ impl NextLeg {
             files: context.process.directory.join(PathBuf::from(&options.files)),
             retry: &self.retry,
             past_no_return: self.past_no_return,
+            patience: self.patience,
         };
         tokio::select! {
             ended = Box::pin(execution.go_on(again, self.direction, adopted)) => {

@@ -9,17 +9,18 @@ use serde_json::Value;
 use super::args::Target;
 use super::context::Context;
 use super::error::CliError;
+use super::exclusion::Patience;
 use super::execute::{Execution, offline_plan};
 use super::exit::Exit;
 use super::parameters;
 use super::prepare::{Prepared, prepare, prepare_asking};
 use super::runtime::block_on;
+use super::selection::{Selection, unknown};
 use super::signals;
 use crate::connect::{AnswerKind, PromptError, Prompter as _, Question};
-use crate::diagnostic::nearest;
 use crate::engine::Answers;
 use crate::journal::Store;
-use crate::plan::{Knowledge, Plan, PlannedStep};
+use crate::plan::{Knowledge, Plan};
 use crate::runbook::{ConnectionKind, Parameter};
 use crate::ui::{Screen, TerminalPrompter};
 
@@ -59,9 +60,8 @@ pub(super) struct Run {
     target: Target,
     #[command(flatten)]
     given: Given,
-    /// Exclude a step; a gate or an assert only with `--reason`
-    #[arg(long, value_name = "ID")]
-    skip: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Why the run is made; kept in its journal
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -74,6 +74,8 @@ pub(super) struct Run {
     /// The folder that data files are relative to
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 impl Run {
@@ -88,11 +90,14 @@ impl Run {
 
     async fn start(&self, prepared: &Prepared, context: &Context) -> Result<Exit, CliError> {
         let answers = self.given.answers(context)?;
-        let offline = offline_plan(prepared, context, &self.skip).await;
-        check_skips(&offline, prepared.protected, self)?;
+        let chosen = self.selection.choose(prepared, context, self.reason.is_none()).await?;
+        let offline = offline_plan(prepared, context, &chosen.excluded).await;
         check_answers(&offline, &answers)?;
+        chosen.tell(context);
         if !asks(context) {
             check_gates(&offline, &answers)?;
+        } else if !answers.yes {
+            chosen.confirm(context).await?;
         }
         let interrupts = signals::listen(context.out.clone())?;
         let store = Store::open(&context.process);
@@ -102,13 +107,14 @@ impl Run {
             store: &store,
             answers: &answers,
             interrupt: interrupts.stop.clone(),
-            skip: &self.skip,
+            skip: &chosen.excluded,
             reason: self.reason.clone(),
             max_parallel: parallel(prepared, self.max_parallel),
             strict: self.strict,
             files: context.process.directory.join(self.files.as_deref().unwrap_or(std::path::Path::new("."))),
             retry: &[],
             past_no_return: false,
+            patience: self.patience,
         };
         tokio::select! {
             ended = execution.execute(&offline) => {
@@ -168,26 +174,6 @@ pub(super) fn asks(context: &Context) -> bool {
     context.style.interactive && !context.json
 }
 
-/// A step is excluded by its own id; what guards the others only with a reason, and never where it is protected.
-fn check_skips(plan: &Plan, protected: bool, arguments: &Run) -> Result<(), CliError> {
-    for id in &arguments.skip {
-        let Some(step) = plan.steps.iter().find(|step| step.id.as_str() == id) else {
-            return Err(unknown("--skip", id, plan.steps.iter()));
-        };
-        let guards = matches!(step.kind.as_str(), "confirm" | "assert");
-        if guards && protected {
-            return Err(CliError::new(format!(
-                "`{id}` guards a protected environment and cannot be excluded"
-            )));
-        }
-        if guards && arguments.reason.is_none() {
-            let help = "Add `--reason TEXT`: it is kept in the journal.";
-            return Err(CliError::new(format!("`{id}` is a guard: excluding it needs a reason")).help(help));
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn check_answers(plan: &Plan, answers: &Answers) -> Result<(), CliError> {
     for id in answers.given.keys() {
         let step = id.split_once('[').map_or(id.as_str(), |(step, _)| step);
@@ -196,15 +182,6 @@ pub(super) fn check_answers(plan: &Plan, answers: &Answers) -> Result<(), CliErr
         }
     }
     Ok(())
-}
-
-fn unknown<'a>(flag: &str, id: &str, steps: impl Iterator<Item = &'a PlannedStep>) -> CliError {
-    let names: Vec<&str> = steps.map(|step| step.id.as_str()).collect();
-    let error = CliError::new(format!("`{flag}` names `{id}`, and there is no such step"));
-    match nearest(id, names.iter().copied()) {
-        Some(near) => error.help(format!("Did you mean `{near}`?")),
-        None => error.help("`runbook show` lists the steps."),
-    }
 }
 
 /// Without a terminal nobody answers, so every open gate is named before the first step.

@@ -127,6 +127,8 @@ pub enum Purpose {
     Asking,
     /// A plan: read-only from the start.
     Planning,
+    /// Holding the key of the run, and nothing else.
+    Locking,
 }
 
 impl SessionKey {
@@ -269,6 +271,9 @@ impl Connections {
         if let Some(login) = &key.login {
             target = target.with_login(login, proof.map(|proof| proof.password.clone()));
             target.allowed_authentication = proof.map(|proof| proof.methods.clone());
+        }
+        if key.purpose == Purpose::Locking {
+            target = target.for_locking();
         }
         let options = session_options(key, application_name);
         let mut session = Session::open(&target, &options).await.map_err(|error| refused(&error))?;

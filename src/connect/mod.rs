@@ -5,6 +5,7 @@ mod file;
 mod host;
 pub mod kubernetes;
 mod libpq;
+mod lock;
 pub mod postgres;
 mod prompt;
 mod tunnel;
@@ -15,5 +16,6 @@ pub use connections::{
 pub use file::{InputFile, KeptFile, OutputFile, PrivateFile, SealedFile, open_input};
 pub use host::{Host, PodHost};
 pub use libpq::Libpq;
+pub use lock::{Claim, Holder, Lock, Meeting, Taken};
 pub use prompt::{AnswerKind, PromptError, Prompter, Question};
 pub use tunnel::{Dial, Pipe};

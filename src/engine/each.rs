@@ -144,6 +144,7 @@ impl Scheduler<'_, '_> {
         if let Some(record) = self.restored(inside, step, halt) {
             return record;
         }
+        self.keep_rivals_out(halt).await;
         if let Some(reason) = halt.reason() {
             let failure = Failure::new(match reason {
                 Reason::Ended(by, message) => {

@@ -112,6 +112,7 @@ pub(super) fn cancelled(reason: &Reason) -> Failure {
         Reason::TimedOut => "not started: its group's timeout ran out".to_owned(),
         Reason::Interrupted => "not started: the run was interrupted".to_owned(),
         Reason::Journal => "not started: the journal cannot be written".to_owned(),
+        Reason::Excluded(why) => format!("not started: {why}"),
     };
     Failure::new(message)
 }

@@ -25,6 +25,8 @@ pub(super) enum Reason {
     Interrupted,
     /// The journal cannot be written.
     Journal,
+    /// The key of the run was lost, and how.
+    Excluded(String),
 }
 
 /// What steps are there for.
@@ -95,7 +97,9 @@ impl Halt {
 
     /// Passes on what concerns the whole run, when the steps inside are done.
     pub(super) fn pass_on(&self, outer: &Self) {
-        if let Some(reason @ (Reason::Ended(..) | Reason::Interrupted | Reason::Journal)) = self.own_reason()
+        if let Some(
+            reason @ (Reason::Ended(..) | Reason::Interrupted | Reason::Journal | Reason::Excluded(_)),
+        ) = self.own_reason()
         {
             outer.raise(reason);
         }

@@ -6,6 +6,7 @@ mod decide;
 mod dispatcher;
 mod each;
 mod ending;
+mod exclusion;
 mod executor;
 mod gate;
 mod halt;
@@ -19,6 +20,7 @@ mod undo;
 mod whole;
 
 pub use clock::{Clock, SystemClock};
+pub use exclusion::Exclusion;
 pub use gate::Answers;
 pub use outside::{Outside, Systems};
 
@@ -87,6 +89,8 @@ pub struct RunRequest<'a> {
     pub reason: Option<String>,
     /// The folder of data files.
     pub files: PathBuf,
+    /// The key that keeps rival runs out; nothing where there is nothing to fight over.
+    pub exclusion: Option<&'a Exclusion>,
     /// Raised when a person or a signal wants the run to stop.
     pub interrupt: StopSignal,
 }
@@ -162,6 +166,7 @@ pub async fn run(request: RunRequest<'_>) -> Ended {
         outside: request.outside,
         redactor,
         halt: Halt::new(Role::Steps),
+        exclusion: request.exclusion,
         interrupt: request.interrupt,
         joined: std::sync::Mutex::default(),
         permits: tokio::sync::Semaphore::new(request.max_parallel.max(1)),

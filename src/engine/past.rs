@@ -37,6 +37,8 @@ impl Scheduler<'_, '_> {
 
     fn goes_on(&self, step: &Step, place: &Place, node: &Node, role: Role) -> bool {
         match (node.state, role) {
+            // One that another run kept from starting has not had its turn.
+            (StepState::Cancelled, Role::Closing) => node.attempts == 0,
             (_, Role::Closing) => false,
             (StepState::Cancelled | StepState::Uncertain, _) | (StepState::Failed, Role::Undo) => true,
             (StepState::Failed, Role::Steps) => {

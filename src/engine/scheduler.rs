@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::dispatcher::Dispatcher;
+use super::exclusion::Exclusion;
 use super::gate::GateKeeper;
 use super::halt::{Halt, Reason};
 use super::outside::Outside;
@@ -28,6 +29,8 @@ pub(super) struct Scheduler<'a, 'd> {
     pub(super) outside: &'a dyn Outside,
     pub(super) redactor: &'a Redactor,
     pub(super) halt: Halt,
+    /// The key that keeps rival runs out.
+    pub(super) exclusion: Option<&'a Exclusion>,
     /// Raised when a person or a signal wants the run to stop.
     pub(super) interrupt: StopSignal,
     /// The included runbooks that ran: their `finally` joins the run's.
@@ -101,12 +104,14 @@ impl Scheduler<'_, '_> {
 
     /// Runs one step, notes what became of it, and halts the run if that is what its failure means.
     pub(super) async fn one(&self, standing: Standing<'_>, step: &Step, halt: &Halt) -> StepState {
-        let known = self.restored(standing, step, halt).or_else(|| {
+        let mut known = self.restored(standing, step, halt);
+        if known.is_none() {
+            self.keep_rivals_out(halt).await;
             // What an earlier leg began is finished, whatever else is the case now.
             let begun =
                 self.known(&standing.place(step)).is_some_and(|node| node.state == StepState::Running);
-            if begun { None } else { self.before(standing, step, halt) }
-        });
+            known = if begun { None } else { self.before(standing, step, halt) };
+        }
         let record = match known {
             Some(record) => record,
             None => match &step.body {
@@ -119,6 +124,18 @@ impl Scheduler<'_, '_> {
         self.consequences(standing, step, &record, halt);
         standing.frame.records.set(step.id.as_str(), record);
         state
+    }
+
+    /// Makes sure that no other run has the key; otherwise no new step starts.
+    pub(super) async fn keep_rivals_out(&self, halt: &Halt) {
+        let Some(exclusion) = self.exclusion else { return };
+        exclusion.hold(self.connections, &self.interrupt).await;
+        if let Some(message) = exclusion.remark() {
+            self.dispatcher.tell(EventKind::Remarked { message });
+        }
+        if let Some(why) = exclusion.lost() {
+            halt.raise(Reason::Excluded(why.to_owned()));
+        }
     }
 
     fn consequences(&self, standing: Standing<'_>, step: &Step, record: &Record, halt: &Halt) {

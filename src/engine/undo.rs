@@ -252,7 +252,7 @@ impl Scheduler<'_, '_> {
             Some(failure) => Some(failure),
             None => self.run_hooks(effect, halt).await,
         };
-        if halt.reason() == Some(Reason::Interrupted) {
+        if matches!(halt.reason(), Some(Reason::Interrupted | Reason::Excluded(_))) {
             return;
         }
         let state = if failure.is_none() { StepState::RolledBack } else { StepState::Stuck };

@@ -63,6 +63,9 @@ impl Scheduler<'_, '_> {
             Next::Undo(why) => {
                 let done = self.undo(&why).await;
                 if self.is_undo_unfinished() {
+                    if let Some(end) = self.excluded() {
+                        return end;
+                    }
                     let reason = "interrupted while it was undone".to_owned();
                     return LegEnd::Paused { reason, outcome: RunOutcome::Interrupted };
                 }
@@ -70,12 +73,21 @@ impl Scheduler<'_, '_> {
             }
         }
         self.close(self.outcome(strict, tally) != RunOutcome::Succeeded).await;
+        if let Some(end) = self.excluded() {
+            return end;
+        }
         LegEnd::Final(match (direction, self.outcome(strict, tally)) {
             (Direction::Back, RunOutcome::Stuck) => RunOutcome::Stuck,
             (Direction::Back, _) if tally.is_some_and(|tally| tally.left > 0) => RunOutcome::PartlyRolledBack,
             (Direction::Back, _) => RunOutcome::RolledBack,
             (Direction::Forward, outcome) => outcome,
         })
+    }
+
+    /// The end of a leg whose key another run has: what is left waits for its own turn.
+    fn excluded(&self) -> Option<LegEnd> {
+        let why = self.exclusion?.lost()?;
+        Some(LegEnd::Paused { reason: why.to_owned(), outcome: RunOutcome::Excluded })
     }
 
     /// What the end of the steps means.
@@ -93,6 +105,7 @@ impl Scheduler<'_, '_> {
         }
         match self.halt.reason() {
             Some(Reason::Interrupted) => self.interrupted().await,
+            Some(Reason::Excluded(why)) => Next::Pause(why),
             Some(Reason::Failed(_)) if left.is_some() => {
                 Next::Pause(format!("`{}` failed, and the run was left as it is", left.unwrap_or_default()))
             }
@@ -222,6 +235,7 @@ impl Scheduler<'_, '_> {
             (Some(Tally { undone: 1.., .. }), _) => RunOutcome::RolledBack,
             (_, Some(Reason::Declined(_))) => RunOutcome::Declined,
             (_, Some(Reason::Interrupted)) => RunOutcome::Interrupted,
+            (_, Some(Reason::Excluded(_))) => RunOutcome::Excluded,
             _ if failed || self.dispatcher.broken().is_some() => RunOutcome::Failed,
             _ if strict && warned => RunOutcome::Failed,
             _ => RunOutcome::Succeeded,

@@ -43,6 +43,11 @@ impl Store {
         Self { root: directory.into() }
     }
 
+    /// The folder of the locks that runs without a server hold; none of its names is a run's.
+    pub fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
     /// The directory of a run.
     pub fn directory(&self, run: &RunId) -> PathBuf {
         self.root.join(run.as_str())

@@ -198,13 +198,14 @@ pub enum OnFailurePolicy {
     Stop,
 }
 
-/// Which runs exclude each other.
+/// Which runs exclude each other, and where they meet. A runbook that only reads excludes nobody without it.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Concurrency {
     /// Runs with the same key exclude each other; the runbook's name and the database by default.
     pub key: Option<String>,
-    /// The connection that holds the lock.
+    /// The connection that holds the lock: a cluster by a Lease, a server by an advisory lock, a host by a file here. By
+    /// default the cluster, else the database.
     pub connection: Option<String>,
 }
 

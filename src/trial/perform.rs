@@ -220,6 +220,7 @@ impl Leg<'_, '_> {
             skip: &[],
             reason: None,
             files: self.folder.path().to_owned(),
+            exclusion: None,
             interrupt: StopSignal::default(),
         })
         .await

@@ -7,6 +7,7 @@ use super::page::Page;
 use super::warehouse::address;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::cli::exclusion::Patience;
 use crate::cli::execute::{Execution, offline_plan};
 use crate::cli::prepare::{Prepared, load};
 use crate::cli::signals::Interrupts;
@@ -102,6 +103,7 @@ impl<'a> Runs<'a> {
             files: self.server.socket_dir.clone(),
             retry: &[],
             past_no_return: false,
+            patience: Patience::default(),
         };
         Ok(Box::pin(execution.execute(&offline)).await?.run)
     }

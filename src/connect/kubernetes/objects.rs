@@ -161,6 +161,24 @@ impl Cluster {
         self.write(call).await
     }
 
+    /// Replaces an object by what was made of it. A version that is not the last one is refused as a conflict.
+    pub async fn replace(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        object: &Value,
+    ) -> Result<Value, ApiError> {
+        self.write(Call {
+            method: Method::PUT,
+            path: &resource.object(namespace, name),
+            query: &[("fieldManager", MANAGER)],
+            content_type: JSON,
+            body: Some(object),
+        })
+        .await
+    }
+
     /// Deletes an object with what it owns. It may go on to exist while it ends.
     pub async fn delete(&self, of: Write<'_>, deletion: Deletion<'_>) -> Result<Value, ApiError> {
         let mut body = json!({

@@ -39,6 +39,9 @@ const KNOWN: &[(&str, &str, &str, bool, &[&str])] = &[
     ("batch", "jobs", "Job", true, &[]),
 ];
 
+/// A claim to something for a time. Not among [`KNOWN`]: people name it by what discovery says.
+const LEASES: (&str, &str, &str, bool, &[&str]) = ("coordination.k8s.io", "leases", "Lease", true, &[]);
+
 impl Resource {
     /// A kind that every server serves, by any of its names.
     pub fn known(name: &str) -> Option<Self> {
@@ -53,6 +56,11 @@ impl Resource {
     /// Services.
     pub(super) fn services() -> Self {
         Self::from_row(&KNOWN[1])
+    }
+
+    /// Leases.
+    pub fn leases() -> Self {
+        Self::from_row(&LEASES)
     }
 
     fn from_row((group, plural, kind, namespaced, short): &(&str, &str, &str, bool, &[&str])) -> Self {

@@ -243,6 +243,12 @@ impl Session {
         &self.info
     }
 
+    /// Whether something between here and the server shares its sessions: what the start announces is then not the
+    /// process that answers.
+    pub fn is_pooled(&self) -> bool {
+        self.wire.backend().is_some_and(|announced| announced != self.info.backend_pid)
+    }
+
     /// Where the session stands towards transactions, after the last statement.
     pub fn transaction_status(&self) -> TransactionStatus {
         self.wire.status()

@@ -196,6 +196,18 @@ impl Target {
         format!("{} on {}{via} as {}", self.database, hosts.join(", "), self.user)
     }
 
+    /// The target of a session that only holds a lock: its name says who holds it, whatever the address says, rivals
+    /// meet on the one server that takes writes, and ways that forget silent connections hear from it in time.
+    #[must_use]
+    pub(crate) fn for_locking(mut self) -> Self {
+        self.application_name = None;
+        self.keepalives.idle = self.keepalives.idle.min(Duration::from_secs(30));
+        if self.hosts.len() > 1 && self.session_attributes == SessionAttributes::Any {
+            self.session_attributes = SessionAttributes::Primary;
+        }
+        self
+    }
+
     /// The variables by which libpq's programs find the first host, and the line of a private password file.
     pub fn libpq_environment(&self) -> (BTreeMap<String, String>, Option<Secret>) {
         let mut variables = BTreeMap::from([

@@ -29,6 +29,8 @@ struct State {
     method: Option<&'static str>,
     allowed: Option<BTreeSet<&'static str>>,
     refused: Option<String>,
+    /// The process that serves the session, as the start announces it.
+    backend: Option<i32>,
 }
 
 /// What was overheard on one connection; clones share it.
@@ -66,6 +68,11 @@ impl Wire {
     /// Why the stream was stopped, if it was.
     pub(super) fn refused(&self) -> Option<String> {
         self.state().refused.clone()
+    }
+
+    /// The process that serves the session, as the start announces it.
+    pub(super) fn backend(&self) -> Option<i32> {
+        self.state().backend
     }
 
     /// The column types of request number `request`; forgets everything older.
@@ -141,7 +148,7 @@ impl Listener {
         let length = u32::from_be_bytes([self.header[1], self.header[2], self.header[3], self.header[4]]);
         // The length counts itself; nonsense is left to the driver, which reports it.
         self.remaining = (length as usize).saturating_sub(4);
-        self.body = matches!(self.header[0], b'T' | b'C' | b'Z' | b'R').then(Vec::new);
+        self.body = matches!(self.header[0], b'T' | b'C' | b'Z' | b'R' | b'K').then(Vec::new);
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -152,6 +159,7 @@ impl Listener {
         let request = state.answered;
         match tag {
             b'T' => state.heard.push_back((request, Heard::Columns(column_types(&body)))),
+            b'K' => state.backend = body.first_chunk().map(|pid| i32::from_be_bytes(*pid)),
             b'C' => state.heard.push_back((request, Heard::Tag(text(&body)))),
             b'Z' => {
                 state.answered += 1;

@@ -11,11 +11,17 @@ use crate::step::context::RunContext;
 const PATIENCE: Duration = Duration::from_millis(800);
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Watches until it is dropped. When the server has no session to spare, the step goes on unwatched.
+/// How many sessions must be left to others; below that nothing is watched.
+const SPARE: i64 = 3;
+
+/// The SQLSTATE of a server, or a role, that takes no more sessions.
+const TOO_MANY: &str = "53300";
+
+/// Watches until it is dropped. When the server has no session to spare, the step goes on unwatched, and says so.
 pub(super) async fn watch(connection: &str, backend: i32, view: Option<ProgressView>, cx: &RunContext<'_>) {
     tokio::time::sleep(PATIENCE).await;
-    let key = SessionKey::of(connection, Purpose::Watching);
-    let Ok(lent) = cx.connections.lend(&key, None, cx.application_name).await else {
+    // Boxed: few statements are watched, and every one would carry the size of it otherwise.
+    let Some(lent) = Box::pin(side_session(connection, cx)).await else {
         return std::future::pending().await;
     };
     let mut watcher = Watcher { lent: Some(lent), cx };
@@ -26,6 +32,26 @@ pub(super) async fn watch(connection: &str, backend: i32, view: Option<ProgressV
         }
         tokio::time::sleep(INTERVAL).await;
     }
+}
+
+/// A session to watch from, unless the server needs it for others.
+async fn side_session(connection: &str, cx: &RunContext<'_>) -> Option<LentSession> {
+    let key = SessionKey::of(connection, Purpose::Watching);
+    let full = match cx.connections.lend(&key, None, cx.application_name).await {
+        Ok(mut lent) => {
+            let spare = postgres::headroom(&mut lent.session).await;
+            if !spare.is_ok_and(|spare| spare < SPARE) {
+                return Some(lent);
+            }
+            true
+        }
+        Err(failure) => failure.sqlstate.as_deref() == Some(TOO_MANY),
+    };
+    if full {
+        let message = "the server has hardly a session left: progress and blockers are not watched";
+        cx.events.noticed("WARNING", message);
+    }
+    None
 }
 
 async fn look(

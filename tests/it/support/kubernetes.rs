@@ -100,10 +100,22 @@ impl Kubernetes {
         Namespace { name, folder: tempfile::tempdir().unwrap() }
     }
 
-    /// A user who may do in the namespace only what the rules say, and its kubeconfig file. A rule is verbs and
-    /// resources as kubectl writes them: `("get,list", "pods,statefulsets.apps")`, `("create", "pods/exec")`.
+    /// A user who may do in the namespace what the rules say and hold the key of a run, and its kubeconfig file. A rule
+    /// is verbs and resources as kubectl writes them: `("get,list", "pods,statefulsets.apps")`, `("create", "pods/exec")`.
     #[track_caller]
     pub(crate) fn user(&self, namespace: &Namespace, name: &str, rules: &[(&str, &str)]) -> PathBuf {
+        let leases = ("get,create,update", "leases.coordination.k8s.io");
+        self.user_without_leases(namespace, name, &[rules, &[leases]].concat())
+    }
+
+    /// The same for somebody who may hold no key.
+    #[track_caller]
+    pub(crate) fn user_without_leases(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+        rules: &[(&str, &str)],
+    ) -> PathBuf {
         let rules: Vec<Value> = rules.iter().flat_map(|(verbs, resources)| rule(verbs, resources)).collect();
         let metadata = json!({ "name": name });
         let annotations = json!({ "kubernetes.io/service-account.name": name });

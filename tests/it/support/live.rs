@@ -56,6 +56,17 @@ impl Live {
         live
     }
 
+    /// Another operator at the same database, with a machine of their own.
+    pub(crate) fn beside(&self) -> Self {
+        let server = server();
+        let sandbox = Sandbox::new()
+            .with("PGHOST", &server.directory.display().to_string())
+            .with("PGPORT", &server.port.to_string())
+            .with("PGUSER", "postgres")
+            .with("PGDATABASE", &self.database);
+        Self { sandbox, database: self.database.clone() }
+    }
+
     /// Writes the environment `here`, in which `cluster` is where a kubeconfig leads.
     pub(crate) fn write_cluster(&self, kubeconfig: &Path) {
         let kubeconfig = kubeconfig.display();

@@ -49,9 +49,32 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
+    /// Runs SQL as the superuser beside the test, until what is returned is dropped.
+    pub(crate) fn background(&self, database: &str, sql: &str) -> Background {
+        let mut psql = Command::new(binary("psql"));
+        psql.args(["-XAtqw", "-U", "postgres", "-d", database, "-c", sql]).env_clear();
+        psql.arg("-h").arg(&self.directory).arg("-p").arg(self.port.to_string());
+        psql.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Background { psql: psql.spawn().unwrap(), sql: sql.to_owned() }
+    }
+
     /// The path of a file in the server's directory.
     pub(crate) fn file(&self, name: &str) -> String {
         self.directory.join(name).display().to_string()
+    }
+}
+
+/// A statement beside the test, ended on the server when it is dropped.
+pub(crate) struct Background {
+    psql: Child,
+    sql: String,
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query = ";
+        server().psql("postgres", &format!("{end}'{}'", self.sql));
+        let _ended = self.psql.wait();
     }
 }
 
