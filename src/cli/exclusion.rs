@@ -99,7 +99,7 @@ impl Contest<'_> {
 
     /// Why a run that began now would be refused.
     pub(super) async fn obstacle(&self) -> Option<Failure> {
-        let nobody = RunId::new(jiff::Timestamp::UNIX_EPOCH, [0; 4]);
+        let nobody = RunId::new(jiff::Timestamp::UNIX_EPOCH, 0);
         let lock = match self.lock(&nobody, "") {
             Ok(lock) => lock,
             Err(error) => return Some(Failure { help: error.help, ..Failure::new(error.message) }),

@@ -292,8 +292,8 @@ fn operator(context: &Context) -> String {
     format!("{}@{}", context.process.user, host.nodename().to_string_lossy())
 }
 
-fn random() -> Result<[u8; 4], CliError> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|error| CliError::new(format!("no random bytes: {error}")))?;
-    Ok(bytes)
+fn random() -> Result<u8, CliError> {
+    let mut byte = [0];
+    getrandom::fill(&mut byte).map_err(|error| CliError::new(format!("no random bytes: {error}")))?;
+    Ok(byte[0])
 }

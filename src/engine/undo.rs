@@ -271,9 +271,18 @@ impl Scheduler<'_, '_> {
         }
         let unfinished = |place: &&Place| {
             self.node(place).is_some_and(|node| matches!(node.state, StepState::Stuck | StepState::Uncertain))
+                && !self.has_nothing_to_undo(place)
         };
         let blocking = planned.after.iter().find(unfinished)?;
         Some(Failure::new(format!("held: the undo of `{blocking}`, which needed it, is not finished")))
+    }
+
+    /// Whether a step has nothing to undo, whether or not it took effect.
+    fn has_nothing_to_undo(&self, place: &Place) -> bool {
+        self.dispatcher.state(|state| {
+            let mut planned = state.undo.iter().flatten();
+            planned.any(|step| step.at == *place && matches!(step.means, UndoMeans::Nothing { .. }))
+        })
     }
 
     /// Runs what undoes a step; what went wrong.

@@ -12,10 +12,15 @@ use serde::{Deserialize, Serialize};
 pub struct RunId(Arc<str>);
 
 impl RunId {
-    /// Names a run that begins at `at`; `random` sets it apart from others of the same second.
-    pub fn new(at: Timestamp, random: [u8; 4]) -> Self {
-        const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-        let tail: String = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+    /// Names a run that begins at `at`. Of two names the later one is the greater, also within a second; `random` sets
+    /// it apart from another one of the same moment.
+    pub fn new(at: Timestamp, random: u8) -> Self {
+        // In the order of their bytes, so that names sort as numbers do.
+        const ALPHABET: &[u8; 32] = b"23456789abcdefghijkmnpqrstuvwxyz";
+        let moment = i64::from(at.subsec_nanosecond().max(0)) * 32_768 / 1_000_000_000;
+        let digits = [moment / 1024, moment / 32, moment, i64::from(random)];
+        let digit = |digit: i64| char::from(ALPHABET[usize::try_from(digit % 32).unwrap_or_default()]);
+        let tail: String = digits.into_iter().map(digit).collect();
         Self(format!("{}-{tail}", at.strftime("%Y%m%d-%H%M%S")).into())
     }
 
@@ -82,10 +87,13 @@ mod tests {
 
     #[test]
     fn a_run_id_reads_back_and_sorts_by_time() {
-        let at: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
-        let id = RunId::new(at, [0, 1, 2, 255]);
-        assert_eq!(id.as_str(), "20261122-030000-abc9");
+        let name = |at: &str, random| RunId::new(at.parse().unwrap(), random);
+        let id = name("2026-11-22T03:00:00Z", 255);
+        assert_eq!(id.as_str(), "20261122-030000-222z");
         assert_eq!(RunId::parse(id.as_str()), Some(id));
+        let in_order = ["00.0001", "00.0002", "00.01", "00.5", "00.999999", "01"];
+        let names = in_order.map(|seconds| name(&format!("2026-11-22T03:00:{seconds}Z"), 7));
+        assert!(names.is_sorted(), "{names:?}");
         for bad in ["", "20261122-030000", "20261122-030000-ab/.", "2026112203000000abc9"] {
             assert_eq!(RunId::parse(bad), None, "{bad}");
         }

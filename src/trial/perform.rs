@@ -152,7 +152,7 @@ pub(super) async fn perform(stage: &Stage<'_>, fault: Option<&Fault>) -> Result<
     let folder =
         tempfile::tempdir().map_err(|error| Failure::new(format!("no temporary folder: {error}")))?;
     let store = Store::at(folder.path());
-    let id = RunId::new(stage.began, [0; 4]);
+    let id = RunId::new(stage.began, 0);
     let unkept = |error: JournalError| Failure::new(error.to_string());
     let outside = CannedResults::new(stage.case, fault);
     let seen = Seen::default();

@@ -71,7 +71,10 @@ impl Bench {
 
     fn killed_after(&self, kubectl: &str) {
         let step = format!("  - {{ id: x, rollback: auto, kubectl: {{ {kubectl} }} }}\n");
-        let mut running = self.live.start(&Self::body(&format!("{step}{PAUSE}")), &["--env", "here"]);
+        // A read under way leaves nothing to settle.
+        let waits =
+            "  - { id: pause, timeout: 60s, kubectl: { wait: { target: configmap/never, for: create } } }\n";
+        let mut running = self.live.start(&Self::body(&format!("{step}{waits}")), &["--env", "here"]);
         running.wait_for("step_started", "pause");
         running.signal(Signal::KILL);
         running.finish();
