@@ -93,7 +93,7 @@ impl Runbook {
         }
     }
 
-    /// Takes nothing from the runbook but a step, by its place in the file.
+    /// The step that stands at a place of the list, or of a group in it.
     pub fn step_at(&self, at: StepIndex) -> Option<&Step> {
         let outer = self.steps.get(at.outer)?;
         match (at.inner, &outer.body) {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::kubernetes::{Kubernetes, Namespace};
 use crate::support::live::{Live, Ran};
-use crate::support::relay::Relay;
+use crate::support::relay::{PAUSE, Relay, relayed};
 use crate::support::webhook::Webhook;
 
 /// A namespace that the program reaches through a relay.
@@ -18,19 +18,10 @@ struct Bench {
     relay: Relay,
 }
 
-/// A step in whose middle the test does something: it goes on when the file `go` is there.
-const PAUSE: &str = "  - { id: pause, rollback: { none: a trial }, exec: { command: [sh, -c, 'until [ -e go ]; do sleep 0.02; done'] } }\n";
-
 impl Bench {
     fn new(name: &str) -> Self {
-        let cluster = Kubernetes::shared();
-        let namespace = cluster.namespace(name);
-        let relay = Relay::to(&cluster.server());
-        let server = json!({ "cluster": { "server": format!("https://{}", relay.address) } });
-        let kubeconfig = cluster.kubeconfig_of(&namespace, "relayed", &server);
-        let live = Live::new();
-        live.write_cluster(&kubeconfig);
-        Self { cluster, namespace, live, relay }
+        let (namespace, relay, live) = relayed(name);
+        Self { cluster: Kubernetes::shared(), namespace, live, relay }
     }
 
     fn body(steps: &str) -> String {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::kubernetes::{Kubernetes, Namespace, pod};
 use crate::support::live::{Live, Ran};
-use crate::support::relay::Relay;
+use crate::support::relay::{PAUSE, Relay, relayed};
 use crate::support::webhook::Webhook;
 
 /// What the server keeps for itself.
@@ -18,9 +18,6 @@ const OWN: &[&str] =
 
 /// A step that fails, so that those before it are undone.
 const STOP: &str = "  - { id: stop, assert: { that: '1 == 2', message: a trial } }\n";
-
-/// A step in whose middle the test does something: it goes on when the file `go` is there.
-const PAUSE: &str = "  - { id: pause, rollback: { none: a trial }, exec: { command: [sh, -c, 'until [ -e go ]; do sleep 0.02; done'] } }\n";
 
 /// A namespace that the program reaches through a relay.
 struct Bench {
@@ -32,14 +29,8 @@ struct Bench {
 
 impl Bench {
     fn new(name: &str) -> Self {
-        let cluster = Kubernetes::shared();
-        let namespace = cluster.namespace(name);
-        let relay = Relay::to(&cluster.server());
-        let server = json!({ "cluster": { "server": format!("https://{}", relay.address) } });
-        let kubeconfig = cluster.kubeconfig_of(&namespace, "relayed", &server);
-        let live = Live::new();
-        live.write_cluster(&kubeconfig);
-        Self { cluster, namespace, live, relay }
+        let (namespace, relay, live) = relayed(name);
+        Self { cluster: Kubernetes::shared(), namespace, live, relay }
     }
 
     fn body(steps: &str) -> String {

@@ -6,6 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::kubernetes::{Kubernetes, Namespace};
+use super::live::Live;
+
+/// A step in whose middle the test does something: it goes on when the file `go` is there.
+pub(crate) const PAUSE: &str = "  - { id: pause, rollback: { none: a trial }, exec: { command: [sh, -c, 'until [ -e go ]; do sleep 0.02; done'] } }\n";
+
 /// How often the relay looks whether it is to listen.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -169,4 +177,16 @@ fn send(shared: &Shared, mut client: TcpStream, mut server: &TcpStream) {
 
 fn copy(mut from: TcpStream, mut to: &TcpStream) {
     std::io::copy(&mut from, &mut to).ok();
+}
+
+/// A namespace, a relay in front of its cluster, and the program whose environment `here` leads through it.
+pub(crate) fn relayed(name: &str) -> (Namespace, Relay, Live) {
+    let cluster = Kubernetes::shared();
+    let namespace = cluster.namespace(name);
+    let relay = Relay::to(&cluster.server());
+    let server = json!({ "cluster": { "server": format!("https://{}", relay.address) } });
+    let kubeconfig = cluster.kubeconfig_of(&namespace, "relayed", &server);
+    let live = Live::new();
+    live.write_cluster(&kubeconfig);
+    (namespace, relay, live)
 }
